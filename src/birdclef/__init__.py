@@ -1,0 +1,1 @@
+"""Bird recordings in, a small CPU-only classifier out."""

@@ -1,0 +1,122 @@
+"""Shard store: the ends of each recording, 16-bit, one .npy a species that numpy maps.
+
+A recording keeps its first and last `clip_s + shift_s` seconds, or all of it when it is shorter
+than both; each is scaled to the full 16 bits, so that a very quiet one loses nothing.
+
+    shard   |--head--|--tail--|--whole short recording--|--head--|--tail--| ...
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from birdclef.audio import AudioError, Waveform, read_head_and_tail
+from birdclef.params import ClipsParams
+from birdclef.quarantine import Quarantined
+
+_FULL_SCALE = 32767
+INDEX_COLUMNS = ["recording_id", "shard", "offset", "length", "scale"]
+
+
+class Packed(NamedTuple):
+    """What became of the recordings of one shard: rows of the index, rows of the quarantine."""
+
+    stored: list[tuple[str, str, int, int, float]]
+    quarantined: list[Quarantined]
+
+
+def _write_header(file: object, length: int) -> None:
+    header = {"descr": "<i2", "fortran_order": False, "shape": (length,)}
+    np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]
+
+
+def pack_shard(
+    shard: str, recordings: Sequence[tuple[str, str]], root: Path, folder: Path, clips: ClipsParams
+) -> Packed:
+    """Decode the recordings of one species into `folder/<shard>.npy`, one in memory at a time.
+
+    Args:
+        shard: species code, the shard's name.
+        recordings: recording id and path relative to `root` of each.
+        root: data.root.
+        folder: where the shard goes; it appears there whole or not at all.
+        clips: rate and lengths.
+
+    Returns:
+        An index row for every recording stored, a quarantine row for every one that is not.
+    """
+    temporary = folder / f".{shard}.npy.tmp"
+    packed, offset = Packed([], []), 0
+    with temporary.open("wb") as file:
+        _write_header(file, 0)
+        for recording_id, path in recordings:
+            try:
+                part_s = clips.clip_s + clips.shift_s
+                waveform = read_head_and_tail(root / path, clips.sample_rate_hz, part_s)
+            except AudioError as error:
+                packed.quarantined.append(Quarantined(recording_id, path, str(error)))
+                continue
+            scale = float(np.abs(waveform).max()) / _FULL_SCALE
+            file.write(np.rint(waveform / scale).astype("<i2").tobytes())
+            packed.stored.append((recording_id, shard, offset, len(waveform), scale))
+            offset += len(waveform)
+        file.seek(0)
+        _write_header(file, offset)  # numpy pads headers so that the length can grow in place
+    if packed.stored:
+        temporary.replace(folder / f"{shard}.npy")
+    else:
+        temporary.unlink()
+    return packed
+
+
+class ClipStore:
+    """Reads what `pack_shard` wrote, by recording id, without loading shards."""
+
+    def __init__(self, folder: Path, clips: ClipsParams) -> None:
+        self.folder = folder
+        self.part = clips.stored_samples
+        index = pd.read_csv(folder / "index.csv", dtype={"recording_id": str, "shard": str})
+        self._rows = {row[0]: row[1:] for row in index.itertuples(index=False, name=None)}
+        self._shards: dict[str, npt.NDArray[np.int16]] = {}
+
+    def __contains__(self, recording_id: str) -> bool:
+        return recording_id in self._rows
+
+    def _shard(self, name: str) -> npt.NDArray[np.int16]:
+        if name not in self._shards:
+            self._shards[name] = np.load(self.folder / f"{name}.npy", mmap_mode="r")
+        return self._shards[name]
+
+    def _read(self, recording_id: str, end: slice) -> Waveform:
+        shard, offset, length, scale = self._rows[recording_id]
+        samples = self._shard(shard)[offset : offset + length][end]
+        return samples.astype(np.float32) * np.float32(scale)
+
+    def head(self, recording_id: str) -> Waveform:
+        """First seconds of a recording, (sample,) at its own level, at most a stored part."""
+        return self._read(recording_id, slice(None, self.part))
+
+    def tail(self, recording_id: str) -> Waveform:
+        """Last seconds of a recording, likewise."""
+        return self._read(recording_id, slice(-self.part, None))
+
+
+def random_crop(waveform: Waveform, length: int, rng: np.random.Generator) -> Waveform:
+    """Cut `length` samples at a random place, or pad with zeros at a random offset."""
+    room = len(waveform) - length
+    start = int(rng.integers(0, abs(room) + 1))
+    if room >= 0:
+        return waveform[start : start + length]
+    return np.pad(waveform, (start, -room - start))
+
+
+def first_clip(waveform: Waveform, length: int) -> Waveform:
+    """The first `length` samples, centred between zeros when there are fewer."""
+    missing = length - len(waveform)
+    if missing <= 0:
+        return waveform[:length]
+    return np.pad(waveform, (missing // 2, missing - missing // 2))

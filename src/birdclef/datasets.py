@@ -1,0 +1,153 @@
+"""What a training step reads: crops of labelled recordings and windows of soundscapes.
+
+Every random choice comes from (seed, epoch, place in the epoch), so that neither the number of
+loader processes nor a resumed run changes a single sample.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from birdclef.clips import ClipStore, first_clip, random_crop
+from birdclef.labels import Matrix
+from birdclef.params import ClipsParams
+from birdclef.soundscapes import STORE, Kind, read_window
+
+Indices = npt.NDArray[np.int64]
+Example = tuple[Tensor, Tensor, Tensor]  # waveform (sample,), targets (species,), mask (species,)
+
+
+class Draw(NamedTuple):
+    """One example to read: which, and the seed of its crop."""
+
+    kind: Literal["clip", "window"]
+    index: int
+    seed: tuple[int, ...]
+
+
+class LabeledClips(Dataset[Tensor]):
+    """Focal recordings: a random crop for training, the first clip for validation."""
+
+    def __init__(
+        self,
+        store: ClipStore,
+        recording_ids: Sequence[str],
+        targets: Matrix,
+        masks: Matrix,
+        clips: ClipsParams,
+    ) -> None:
+        self.store, self.recording_ids, self.clips = store, list(recording_ids), clips
+        self.targets, self.masks = targets, masks
+
+    def __len__(self) -> int:
+        return len(self.recording_ids)
+
+    def __getitem__(self, index: int) -> Tensor:
+        """The validation clip: the first seconds, centred when shorter."""
+        head = self.store.head(self.recording_ids[index])
+        return torch.from_numpy(first_clip(head, self.clips.clip_samples))
+
+    def random_clip(self, index: int, rng: np.random.Generator) -> Example:
+        """A training clip: head or tail with equal chance, cropped or padded at random."""
+        read = self.store.head if rng.random() < 0.5 else self.store.tail
+        waveform = random_crop(read(self.recording_ids[index]), self.clips.clip_samples, rng)
+        targets, mask = self.targets[index], self.masks[index]
+        return torch.from_numpy(waveform), torch.from_numpy(targets), torch.from_numpy(mask)
+
+
+class SoundscapeWindows(Dataset[Tensor]):
+    """Windows of stored soundscapes, (sample,) each."""
+
+    def __init__(
+        self, table: pd.DataFrame, kind: Kind, clips: ClipsParams, store: Path = STORE
+    ) -> None:
+        self.rows = list(zip(table["soundscape_id"], table["start_s"], strict=True))
+        self.folder, self.clips = store / kind, clips
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Tensor:
+        soundscape_id, start_s = self.rows[index]
+        path = self.folder / f"{soundscape_id}.flac"
+        return torch.from_numpy(read_window(path, start_s, self.clips))
+
+
+class TrainingExamples(Dataset[Example]):
+    """Labelled clips and pseudo-labelled windows, read by `Draw`."""
+
+    def __init__(
+        self,
+        labeled: LabeledClips,
+        windows: SoundscapeWindows | None = None,
+        pseudo_labels: npt.NDArray[np.floating] | None = None,
+    ) -> None:
+        self.labeled, self.windows, self.pseudo_labels = labeled, windows, pseudo_labels
+
+    def __getitem__(self, draw: Draw) -> Example:
+        if draw.kind == "clip":
+            return self.labeled.random_clip(draw.index, np.random.default_rng(draw.seed))
+        assert self.windows is not None
+        assert self.pseudo_labels is not None
+        targets = torch.from_numpy(self.pseudo_labels[draw.index].astype(np.float32))
+        return self.windows[draw.index], targets, torch.ones_like(targets)
+
+
+def oversample(primary_labels: Sequence[str], minimum: int) -> Indices:
+    """Positions of recordings, those of rare species repeated in turn up to `minimum`.
+
+    Call it on the training folds alone: repeats drawn before the split would put a recording on
+    both sides of it.
+    """
+    labels = np.asarray(primary_labels)
+    rows = [np.arange(len(labels))]
+    for species in np.unique(labels):
+        own = np.flatnonzero(labels == species)
+        rows.append(np.resize(own, max(0, minimum - len(own))))
+    return np.concatenate(rows)
+
+
+def _shuffled_cycle(count: int, length: int, rng: np.random.Generator) -> Indices:
+    """`length` positions below `count`, each used once before any is used again."""
+    rounds = -(-length // count)
+    return np.concatenate([rng.permutation(count) for _ in range(rounds)])[:length]
+
+
+class EpochBatches(Sampler[list[Draw]]):
+    """Batches of one epoch: every labelled clip at most once, windows to the given ratio.
+
+    A last batch that would be short is left out; another shuffle leaves out others.
+    """
+
+    def __init__(
+        self, clip_rows: Indices, batch: int, n_windows: int, windows_a_batch: int, seed: int
+    ) -> None:
+        self.clip_rows, self.batch = clip_rows, batch
+        self.n_windows, self.windows_a_batch, self.seed = n_windows, windows_a_batch, seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.clip_rows) // self.batch
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        order = rng.permutation(self.clip_rows)
+        windows = (
+            _shuffled_cycle(self.n_windows, len(self) * self.windows_a_batch, rng)
+            if self.windows_a_batch
+            else np.zeros(0, np.int64)
+        )
+        for step in range(len(self)):
+            first, first_window = step * self.batch, step * self.windows_a_batch
+            clips = order[first : first + self.batch]
+            seeds = [(self.seed, self.epoch, first + i) for i in range(self.batch)]
+            draws = [Draw("clip", int(i), s) for i, s in zip(clips, seeds, strict=True)]
+            chosen = windows[first_window : first_window + self.windows_a_batch]
+            yield draws + [Draw("window", int(i), ()) for i in chosen]

@@ -1,0 +1,350 @@
+"""What the demo's microphones hear: focal recordings near a bird, soundscapes far from many.
+
+The species are invented. Three pairs are close in sound: the trillfinches, the warblers and
+the cuckoos. How hard the demo is, and how far its two worlds lie apart, is set by the
+constants in capitals.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from birdclef.synthesis import (
+    SAMPLE_RATE_HZ,
+    Note,
+    Sound,
+    Syllable,
+    Voice,
+    absorb,
+    compose_phrase,
+    decibels,
+    individual,
+    insects,
+    microphone,
+    noise,
+    power_spectrum,
+    rain,
+    reverberate,
+    room,
+    sing,
+    stream,
+    unit,
+    wind,
+)
+
+WINDOW_S = 5
+
+# Focal recordings: the bird is near, the recordist chose the moment.
+FOCAL_SNR_DB = (0.0, 28.0)  # bird over background
+FOCAL_SLOPE_DB = (-7.0, -1.0)  # of the background, per octave
+FOCAL_WIND_DB = (-20.0, 6.0)  # wind over the rest of the background
+FOCAL_INSECT_SHARE = 0.25  # of recordings that have insects
+FOCAL_TILT_DB = (-2.0, 1.0)  # of the recordist's microphone, per octave
+FOCAL_LOW_PASS_HZ = (9_000.0, 15_000.0)
+FOCAL_SECONDARY_DB = (-24.0, -10.0)  # another species, under the bird
+FOCAL_QUIETEST_DB = -46.0  # peak of the quietest recording; most are far louder
+
+# Soundscapes: birds at any distance, in a wood, through one kind of recorder.
+DISTANCE_M = (15.0, 90.0)
+SNR_DB = (28.0, 0.0)  # of a song, in its own band: at the nearest and at the farthest
+SNR_SPREAD_DB = 3.0  # standard deviation around that
+AUDIBLE_DB = 3.0  # a song counts as present from here on ...
+AUDIBLE_S = 0.6  # ... and with this much of its syllables in a window, or with half of them
+REVERB_S = (0.5, 1.2)  # time to fall by 60 dB, one value a site
+REVERB_SHARE = (0.25, 0.8)  # of a song's energy, at the nearest and at the farthest
+BIRDS_PER_MINUTE = (3.0, 6.0)
+BOUT_S = (8.0, 30.0)  # for how long a bird goes on singing
+RECORDER_TILT_DB = -2.0  # per octave
+RECORDER_LOW_PASS_HZ = 9000.0
+RECORDER_HISS_DB = -66.0  # root mean square
+INSECT_SHARE, RAIN_SHARE, WIND_SHARE = 0.6, 0.25, 0.5  # of soundscapes that have them
+SITES = 4
+
+
+@dataclass(frozen=True)
+class Species:
+    """An invented species: its names, and how it sounds."""
+
+    code: str
+    common_name: str
+    scientific_name: str
+    voice: Voice
+
+
+def _whistles(*contours_khz: tuple[float, ...], length_s: float) -> tuple[Syllable, ...]:
+    return tuple(
+        Syllable(tuple(1000.0 * f for f in contour), length_s * (0.8 + 0.1 * (i % 5)))
+        for i, contour in enumerate(contours_khz)
+    )
+
+
+SPECIES = (  # the commonest first; the demo takes the first few
+    Species("ashtri9", "Ashen Trillfinch", "Trillaria cinerea", Voice(
+        (Syllable((5300.0, 4300.0, 3500.0), 0.05, (1.0, 0.1)),), (10, 18), 0.03, (0.2, 1.0))),
+    Species("rustri9", "Rusty Trillfinch", "Trillaria ferruginea", Voice(
+        (Syllable((5000.0, 4100.0, 3300.0), 0.07, (1.0, 0.1)),), (7, 12), 0.06, (0.2, 1.0))),
+    Species("mosdov9", "Moss Dove", "Muscolumba viridis", Voice(
+        (Syllable((440.0, 520.0, 500.0), 0.22, (1.0, 0.25, 0.05)),
+         Syllable((500.0, 470.0, 440.0), 0.45, (1.0, 0.25, 0.05))), (1, 3), 0.15, (0.2, 1.0))),
+    Species("coacro9", "Coal Crow", "Corvulus carbo", Voice(
+        (Syllable((620.0, 780.0, 740.0, 560.0), 0.32, (0.5, 0.9, 1.0, 0.8, 0.6, 0.4, 0.2)),),
+        (2, 4), 0.25, (0.2, 1.0))),
+    Species("lanwar9", "Lantern Warbler", "Lucisylvia vespera", Voice(
+        _whistles((3.2, 4.6), (5.2, 3.8), (4.0, 5.6, 4.2), (3.0, 3.1), (5.8, 4.4), (4.4, 3.2, 4.6),
+                  (3.6, 5.0, 5.2), (4.9, 4.8), length_s=0.13),
+        (8, 14), 0.05, (0.2, 1.0), shuffled=True)),
+    Species("glawar9", "Glade Warbler", "Lucisylvia saltus", Voice(
+        _whistles((2.6, 3.8), (4.6, 3.2), (3.2, 4.6, 3.4), (2.5, 2.6), (4.9, 3.6), (3.6, 2.6, 3.8),
+                  (3.0, 4.1, 4.3), (4.1, 4.0), length_s=0.18),
+        (6, 11), 0.09, (0.2, 1.0), shuffled=True)),
+    Species("buzcis9", "Buzzing Cisticole", "Cisticolina susurrans", Voice(
+        (Syllable((5600.0, 6600.0, 6900.0), 0.65, (1.0, 0.1), pulse_hz=95.0),),
+        (1, 3), 0.2, (0.2, 1.0))),
+    Species("ratkin9", "Rattling Kingfisher", "Crepitalcyon rapidus", Voice(
+        (Syllable((2200.0, 3300.0, 2400.0), 0.045, (1.0, 0.5, 0.25)),),
+        (12, 24), 0.04, (0.2, 1.0), pitch_drift=0.99, tempo_drift=0.96)),
+    Species("twocuc9", "Twofold Cuckoo", "Echocuculus duplex", Voice(
+        (Syllable((1500.0, 1560.0, 1480.0), 0.2, (1.0, 0.12, 0.05)),
+         Syllable((1180.0, 1200.0, 1150.0), 0.26, (1.0, 0.12, 0.05))),
+        (2, 4), 0.12, (0.2, 1.0))),
+    Species("fevcuc9", "Fever Cuckoo", "Echocuculus febrilis", Voice(
+        (Syllable((1350.0, 1400.0, 1380.0), 0.14, (1.0, 0.12, 0.05)),
+         Syllable((1400.0, 1720.0, 1680.0), 0.22, (1.0, 0.12, 0.05)),
+         Syllable((1300.0, 1280.0, 1220.0), 0.14, (1.0, 0.12, 0.05))),
+        (2, 4), 0.07, (0.2, 1.0), pitch_drift=1.05)),
+    Species("neeflo9", "Needle Flowerpecker", "Acusia minima", Voice(
+        (Syllable((8600.0, 8300.0, 8400.0), 0.16, (1.0,)),
+         Syllable((7400.0, 8900.0), 0.08, (1.0,))), (2, 5), 0.14, (0.2, 1.0))),
+    Species("fluthr9", "Fluted Thrush", "Tibiaturdus lentus", Voice(
+        _whistles((2.0, 2.0), (2.7, 2.6), (1.7, 2.3), (3.1, 2.5), (2.3, 1.9, 2.4), length_s=0.42),
+        (3, 5), 0.16, (0.2, 1.0), shuffled=True)),
+    # No species of the competition: a label that is to be dropped, a sound to be ignored.
+    Species("wanpip9", "Wandering Pipit", "Errantus vagus", Voice(
+        (Syllable((6000.0, 7200.0, 5600.0), 0.09, (1.0, 0.1)),), (2, 5), 0.2, (0.2, 1.0))),
+)  # fmt: skip
+VISITOR = len(SPECIES) - 1
+
+
+@cache
+def bird(seed: int, species: int, number: int) -> Voice:
+    """The voice of one bird of a species: its own, and the same wherever it is heard."""
+    return individual(SPECIES[species].voice, stream(seed, "bird", species, number))
+
+
+def _sing_on(voice: Voice, length_s: float, rng: Generator) -> Sound:
+    """One bird singing phrase after phrase, root mean square 1 while it sounds."""
+    song = np.zeros(round(length_s * SAMPLE_RATE_HZ), np.float32)
+    start = round(rng.uniform(0.0, 1.0) * SAMPLE_RATE_HZ)
+    while start < len(song):
+        phrase = sing(compose_phrase(voice, rng))
+        part = song[start : start + len(phrase)]
+        part += phrase[: len(part)]
+        start += len(phrase) + round(rng.uniform(*voice.pause_s) * SAMPLE_RATE_HZ)
+    sounding = song != 0
+    return song / np.float32(np.sqrt(np.mean(song[sounding] ** 2))) if sounding.any() else song
+
+
+def focal_recording(
+    seed: int,
+    xc_id: int,
+    species: tuple[int, ...],
+    secondary: tuple[int, ...],
+    recordist: int,
+    length_s: float,
+) -> Sound:
+    """A recording of one or more birds close by, with its recordist's place and microphone.
+
+    The same Xeno-Canto id gives the same sound in whichever year it is published.
+    """
+    rng, gear = stream(seed, "recording", xc_id), stream(seed, "recordist", recordist)
+    n_samples = round(length_s * SAMPLE_RATE_HZ)
+    birds = np.zeros(n_samples, np.float32)
+    for i in species:
+        birds += _sing_on(bird(seed, i, recordist), length_s, rng)
+    for i in secondary:
+        level = decibels(rng.uniform(*FOCAL_SECONDARY_DB))
+        birds += absorb(_sing_on(bird(seed, i, recordist), length_s, rng), 40.0) * np.float32(level)
+    response = room(gear.uniform(0.2, 0.4), gear)
+    birds += reverberate(birds, response) * decibels(rng.uniform(-22.0, -12.0))
+    background = noise(n_samples, gear.uniform(*FOCAL_SLOPE_DB), rng)
+    background += wind(n_samples, rng) * decibels(rng.uniform(*FOCAL_WIND_DB))
+    if rng.uniform() < FOCAL_INSECT_SHARE:
+        chorus = insects(n_samples, rng.uniform(4000.0, 8000.0), rng.uniform(12.0, 45.0), rng)
+        background += chorus * decibels(rng.uniform(-16.0, 0.0))
+    sound = birds + background * decibels(-rng.uniform(*FOCAL_SNR_DB))
+    sound = microphone(sound, gear.uniform(*FOCAL_TILT_DB), gear.uniform(*FOCAL_LOW_PASS_HZ))
+    peak_db = FOCAL_QUIETEST_DB * rng.uniform(0.02, 1.0) ** 2.5
+    return sound * decibels(peak_db) / max(float(np.abs(sound).max()), 1e-9)
+
+
+@dataclass(frozen=True)
+class Song:
+    """One phrase in a soundscape.
+
+    Attributes:
+        bird: number of the individual among its species.
+        distance: 0 for the nearest there is, 1 for the farthest.
+        take: seed of the phrase.
+    """
+
+    species: int
+    bird: int
+    start_s: float
+    distance: float
+    snr_db: float
+    take: int
+
+
+def _notes(seed: int, song: Song) -> list[Note]:
+    return compose_phrase(bird(seed, song.species, song.bird), np.random.default_rng(song.take))
+
+
+def _bout(seed: int, species: int, length_s: float, rng: Generator) -> list[Song]:
+    """The songs of one bird that sings at one place for a while."""
+    number, distance = int(rng.integers(1_000, 2_000)), float(rng.uniform())
+    voice = bird(seed, species, number)
+    now_s = float(rng.uniform(-5.0, max(1.0, length_s - 3.0)))
+    until_s = now_s + rng.uniform(*BOUT_S)
+    songs = []
+    while now_s < min(until_s, length_s):
+        mean_db = SNR_DB[0] + distance * (SNR_DB[1] - SNR_DB[0])
+        snr_db = float(rng.normal(mean_db, SNR_SPREAD_DB))
+        song = Song(species, number, max(now_s, 0.0), distance, snr_db, int(rng.integers(2**31)))
+        songs.append(song)
+        sung_s = _notes(seed, song)[-1].end_s
+        now_s = song.start_s + sung_s + 1.5 * float(rng.uniform(*voice.pause_s))
+    return songs
+
+
+def plan_soundscape(
+    seed: int, kind: str, index: int, n_species: int, length_s: float
+) -> list[Song]:
+    """Who sings when in a soundscape, by time."""
+    rng = stream(seed, kind, index)
+    n_birds = max(1, round(rng.uniform(*BIRDS_PER_MINUTE) * (length_s + 15.0) / 75.0))
+    songs = []
+    for _ in range(n_birds):
+        songs += _bout(seed, int(rng.integers(n_species)), length_s, rng)
+    return sorted(songs, key=_when)
+
+
+def _when(song: Song) -> tuple[float, int, int]:
+    return song.start_s, song.species, song.take
+
+
+def audible_species(seed: int, songs: list[Song], n_windows: int) -> list[set[int]]:
+    """The ground truth: for each window of WINDOW_S, the species really heard in it."""
+    present: list[set[int]] = [set() for _ in range(n_windows)]
+    for song in songs:
+        if song.snr_db < AUDIBLE_DB:
+            continue
+        notes = _notes(seed, song)
+        starts_s = np.array([note.start_s for note in notes]) + song.start_s
+        ends_s = np.array([note.end_s for note in notes]) + song.start_s
+        enough_s = min(AUDIBLE_S, (ends_s - starts_s).sum() / 2.0)
+        for window in range(n_windows):
+            begin_s, end_s = window * WINDOW_S, (window + 1) * WINDOW_S
+            overlaps_s = np.minimum(ends_s, end_s) - np.maximum(starts_s, begin_s)
+            if np.maximum(overlaps_s, 0.0).sum() >= enough_s:
+                present[window].add(song.species)
+    return present
+
+
+def plan_labeled_soundscapes(
+    seed: int, count: int, n_species: int, length_s: float
+) -> list[list[Song]]:
+    """Plans in which each species is heard in some window, and missing from another.
+
+    Windows are counted through all soundscapes. Species i has a home window, in which a near
+    bird of it sings, and an empty one, from which its songs are taken out.
+    """
+    kind, per_soundscape = "labeled", int(length_s // WINDOW_S)
+    plans = [plan_soundscape(seed, kind, i, n_species, length_s) for i in range(count)]
+    rng = stream(seed, "home windows")
+    for species in range(n_species):
+        home, empty = rng.choice(count * per_soundscape, 2, replace=False)
+        index, window = divmod(int(empty), per_soundscape)
+        begin_s, end_s = window * WINDOW_S, (window + 1) * WINDOW_S
+        plans[index] = [
+            song
+            for song in plans[index]
+            if song.species != species
+            or song.start_s >= end_s
+            or song.start_s + _notes(seed, song)[-1].end_s <= begin_s
+        ]
+        index, window = divmod(int(home), per_soundscape)
+        start_s = window * WINDOW_S + float(rng.uniform(0.2, 1.0))
+        take = int(rng.integers(2**31))
+        plans[index].append(Song(species, 999, start_s, 0.2, AUDIBLE_DB + 6.0, take))
+    return [sorted(plan, key=_when) for plan in plans]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all soundscapes of one place share."""
+
+    number: int
+    reverb_s: float
+    insect_hz: float
+    insect_pulse_hz: float
+    tilt_db: float
+
+
+@cache
+def _site(seed: int, number: int) -> Site:
+    rng = stream(seed, "site", number)
+    return Site(
+        number=number,
+        reverb_s=rng.uniform(*REVERB_S),
+        insect_hz=rng.uniform(4500.0, 7500.0),
+        insect_pulse_hz=rng.uniform(12.0, 45.0),
+        tilt_db=RECORDER_TILT_DB + rng.uniform(-0.5, 0.5),
+    )
+
+
+def _ambience(site: Site, n_samples: int, rng: Generator) -> Sound:
+    """Everything in a soundscape that is no bird; the steady part has root mean square 1."""
+    sound = noise(n_samples, -4.0, rng)
+    if rng.uniform() < INSECT_SHARE:
+        level = decibels(rng.uniform(-16.0, -2.0))
+        sound += insects(n_samples, site.insect_hz, site.insect_pulse_hz, rng) * level
+    if rng.uniform() < RAIN_SHARE:
+        sound += rain(n_samples, 10.0 ** rng.uniform(0.5, 2.0), rng) * np.float32(
+            decibels(rng.uniform(-14.0, -2.0))
+        )
+    if rng.uniform() < WIND_SHARE:
+        sound += wind(n_samples, rng) * decibels(rng.uniform(-6.0, 9.0))
+    return sound
+
+
+def hear_songs(seed: int, songs: list[Song], site: Site, ambience: Sound) -> Sound:
+    """The songs alone, each as loud over the ambience, in its band, as its `snr_db` says."""
+    direct, diffuse = np.zeros_like(ambience), np.zeros_like(ambience)
+    floor = power_spectrum(ambience)
+    for song in songs:
+        distance_m = DISTANCE_M[0] * (DISTANCE_M[1] / DISTANCE_M[0]) ** song.distance
+        sound = absorb(sing(_notes(seed, song)), distance_m)
+        spectrum = power_spectrum(sound)
+        snr = float(np.sum(spectrum**2) / np.sum(floor * spectrum))
+        sound *= np.float32(decibels(song.snr_db) / snr**0.5)
+        share = REVERB_SHARE[0] + song.distance * (REVERB_SHARE[1] - REVERB_SHARE[0])
+        start = round(song.start_s * SAMPLE_RATE_HZ)
+        sound = sound[: len(direct) - start]
+        direct[start : start + len(sound)] += sound * np.float32((1.0 - share) ** 0.5)
+        diffuse[start : start + len(sound)] += sound * np.float32(share**0.5)
+    return direct + reverberate(diffuse, room(site.reverb_s, stream(seed, "room", site.number)))
+
+
+def soundscape(seed: int, kind: str, index: int, songs: list[Song], length_s: float) -> Sound:
+    """Render a soundscape: birds, ambience, and the recorder that heard them."""
+    rng = stream(seed, kind + " ambience", index)
+    site = _site(seed, index % SITES)
+    ambience = _ambience(site, round(length_s * SAMPLE_RATE_HZ), rng)
+    sound = hear_songs(seed, songs, site, ambience) + ambience
+    sound = microphone(sound, site.tilt_db, RECORDER_LOW_PASS_HZ)
+    sound = unit(sound) * decibels(rng.uniform(-34.0, -24.0))
+    hiss = rng.standard_normal(len(sound), dtype=np.float32)
+    return sound + hiss * decibels(RECORDER_HISS_DB)

@@ -1,0 +1,47 @@
+"""Write files whole or not at all: a killed run leaves no half-written table behind."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def write_bytes(data: bytes, path: str | Path) -> None:
+    """Replace `path` by `data` in one step, making its folder where needed.
+
+    The temporary file lies in the same folder, since a rename across file systems is a copy.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_csv(frame: pd.DataFrame, path: str | Path, float_format: str = "%.9g") -> None:
+    """Write the columns of a table without its index; the same rows give the same bytes.
+
+    Args:
+        frame: The table; missing values become empty cells.
+        path: The file to replace.
+        float_format: printf-style; the default keeps every digit of a float32.
+    """
+    text = frame.to_csv(index=False, lineterminator="\n", float_format=float_format)
+    write_bytes(text.encode("utf-8"), path)
+
+
+def write_json(values: Mapping[str, Any], path: str | Path) -> None:
+    """Write a mapping as indented JSON, its keys in the order given.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON cannot hold.
+    """
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(f"{text}\n".encode(), path)

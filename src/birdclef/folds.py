@@ -1,0 +1,140 @@
+"""Folds without leaks: recordings that belong together never lie on both sides of a split."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold
+
+FOLD_COLUMNS = ("recording_id", "group", "fold")
+UNKNOWN_RECORDISTS = ("", "-", "?", "anonymous", "n/a", "nan", "none", "unknown")
+
+
+class FoldsError(ValueError):
+    """The recordings cannot be split as asked; the message names the key and the cure."""
+
+
+def assign_folds(
+    recordings: pd.DataFrame,
+    count: int,
+    seed: int,
+    together: Sequence[tuple[str, str]] = (),
+) -> pd.DataFrame:
+    """Split recordings into folds, by whole groups and with each species spread evenly.
+
+    Args:
+        recordings: recording_id (unique), primary_label, joint_labels (codes separated by blanks)
+            and recordist; the order of the rows does not matter.
+        count: Number of folds.
+        seed: Of the shuffle among groups that are alike.
+        together: Further pairs of recording ids that must not be parted, such as duplicates by
+            sound.
+
+    Returns:
+        FOLD_COLUMNS, sorted by recording_id; a group is named by the first of its recordings, and
+        folds count from 0.
+
+    Raises:
+        FoldsError: there are fewer groups than folds.
+        ValueError: a pair names an unknown recording.
+    """
+    rows = recordings.sort_values("recording_id").reset_index(drop=True)
+    groups = find_groups(rows, together)
+    if groups.nunique() < count:
+        raise FoldsError(
+            f"folds.count = {count} needs at least {count} groups of recordings; {len(rows)}"
+            f" recordings make {groups.nunique()}, since those of one species by one recordist"
+            " stay together; lower folds.count, or add recordings by others"
+        )
+    folds = np.zeros(len(rows), dtype=int)
+    for fold, held_out in enumerate(_split(_strata(rows, count), groups, count, seed)):
+        folds[held_out] = fold
+    return pd.DataFrame({"recording_id": rows["recording_id"], "group": groups, "fold": folds})
+
+
+def find_groups(recordings: pd.DataFrame, together: Sequence[tuple[str, str]] = ()) -> pd.Series:
+    """Connected components of recordings that share a take's id, or a species and its recordist.
+
+    Returns:
+        For each row the first recording_id of its group.
+    """
+    ids = recordings["recording_id"].reset_index(drop=True)
+    members, keys = _memberships(recordings.reset_index(drop=True), together)
+    key_codes, unique_keys = pd.factorize(keys)
+    size = len(ids) + len(unique_keys)  # recordings first, then one node a key
+    edges = coo_array((np.ones(len(keys)), (members, len(ids) + key_codes)), shape=(size, size))
+    component = connected_components(edges, directed=False)[1][: len(ids)]
+    return ids.groupby(component).transform("min").rename("group")
+
+
+def _memberships(
+    rows: pd.DataFrame, together: Sequence[tuple[str, str]]
+) -> tuple[np.ndarray, pd.Series]:
+    """Row numbers, and beside each a key that all rows of one group share."""
+    takes = "take " + rows["recording_id"].map(take_of)
+    recordist = rows["recordist"].map(recordist_key)
+    labels = (rows["primary_label"] + " " + rows["joint_labels"]).str.split().explode()
+    labels = labels[recordist[labels.index] != ""]
+    authored = "by " + recordist[labels.index] + " of " + labels
+    pairs = _pair_keys(rows["recording_id"], together)
+    keys = pd.concat([takes, authored, pairs])
+    return keys.index.to_numpy(), keys
+
+
+def _pair_keys(ids: pd.Series, together: Sequence[tuple[str, str]]) -> pd.Series:
+    row_of = pd.Series(ids.index, index=ids)
+    unknown = sorted({recording for pair in together for recording in pair} - set(ids))
+    if unknown:
+        raise ValueError(f"pairs to keep together name unknown recordings: {', '.join(unknown)}")
+    members = [row_of[recording] for pair in together for recording in pair]
+    keys = [f"pair {number}" for number in range(len(together)) for _ in range(2)]
+    return pd.Series(keys, index=members, dtype="str")
+
+
+def take_of(recording_id: str) -> str:
+    """The recording's id without the letter of the take: FS37806B -> FS37806."""
+    ends_with_take = len(recording_id) > 1 and recording_id[-1].isalpha()
+    return recording_id[:-1] if ends_with_take and recording_id[-2].isdigit() else recording_id
+
+
+def recordist_key(name: str) -> str:
+    """A recordist's name without case and odd blanks; "" for nobody in particular."""
+    key = " ".join(name.casefold().split())
+    return "" if key in UNKNOWN_RECORDISTS else key
+
+
+def _strata(rows: pd.DataFrame, count: int) -> pd.Series:
+    """Species, or one stratum where all are rarer than there are folds: sklearn refuses that."""
+    labels = rows["primary_label"]
+    return labels if labels.value_counts().max() >= count else pd.Series("", index=labels.index)
+
+
+def _split(strata: pd.Series, groups: pd.Series, count: int, seed: int) -> list[np.ndarray]:
+    splitter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # Species with fewer recordings than folds are usual, and spread as far as they go.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        return [held_out for _, held_out in splitter.split(strata, strata, groups)]
+
+
+def count_straddling(recordings: pd.DataFrame, folds: pd.DataFrame) -> int:
+    """The leak report: how many sets that must not be parted lie in more than one fold.
+
+    Counted from the rules alone, one recording after the other, without the groups.
+
+    Args:
+        recordings: As for `assign_folds`.
+        folds: recording_id and fold.
+    """
+    fold_of = dict(zip(folds["recording_id"], folds["fold"], strict=True))
+    seen: dict[tuple[str, ...], set[int]] = {}
+    columns = recordings[["recording_id", "primary_label", "joint_labels", "recordist"]]
+    for recording, primary, joint, recordist in columns.itertuples(index=False):
+        author = recordist_key(recordist)
+        labels = [primary, *joint.split()] if author else []
+        for key in [(take_of(recording),), *((author, label) for label in labels)]:
+            seen.setdefault(key, set()).add(fold_of[recording])
+    return sum(len(found) > 1 for found in seen.values())

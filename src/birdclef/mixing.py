@@ -1,0 +1,73 @@
+"""Random loudness, additive mixup, and the loss that masks act on."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from birdclef.params import MixupParams
+
+
+def random_loudness(waveforms: Tensor, max_db: float, generator: torch.Generator) -> Tensor:
+    """Make each clip of (B, sample) softer by 0 to `max_db`, uniform in dB.
+
+    Before a mixup this sets how loud each of the two is; alone the model's own normalisation
+    takes it out again.
+
+    Source: 3rd place of BirdCLEF-2024, exp(-u ln 10) with u uniform in 0..1, which is 20 dB.
+    """
+    softer_db = max_db * torch.rand(len(waveforms), 1, generator=generator)
+    return waveforms * (10 ** (-softer_db / 20)).to(waveforms.device)
+
+
+def _weights(count: int, params: MixupParams, generator: torch.Generator) -> Tensor:
+    """(count, 1) weights of the added clips, 0 where nothing is added."""
+    draws = count if params.per == "clip" else 1
+    mixed = torch.rand(draws, 1, generator=generator) < params.probability
+    uniform = torch.rand(draws, 1, generator=generator)
+    if params.weight == "uniform":
+        weights = params.min_weight + (1 - params.min_weight) * uniform
+    else:
+        weights = params.min_weight**uniform
+    return (weights * mixed).expand(count, 1)
+
+
+def mixup(
+    waveforms: Tensor,
+    targets: Tensor,
+    masks: Tensor,
+    params: MixupParams,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Add to clips another clip of the batch: a + weight * b.
+
+    Both are heard, so targets are the larger of the two, soft ones included. What is unknown in
+    either stays unknown, unless it is a target: masks are the smaller, then at least the targets.
+
+    Args:
+        waveforms: (B, sample).
+        targets: (B, species), 0..1.
+        masks: (B, species), 0 or 1.
+        params: how often, and how loud the added clip is.
+        generator: of all draws, on the CPU.
+
+    Returns:
+        Mixed waveforms, targets and masks of the same shapes.
+
+    Source: 3rd place of BirdCLEF-2024.
+    """
+    partner = torch.randperm(len(waveforms), generator=generator).to(waveforms.device)
+    weights = _weights(len(waveforms), params, generator).to(waveforms.device)
+    both_targets = torch.maximum(targets, targets[partner])
+    both_masks = torch.maximum(torch.minimum(masks, masks[partner]), both_targets)
+    mixed = weights > 0
+    return (
+        waveforms + weights * waveforms[partner],
+        torch.where(mixed, both_targets, targets),
+        torch.where(mixed, both_masks, masks),
+    )
+
+
+def masked_bce(logits: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
+    """Binary cross-entropy of (B, species) logits times mask, averaged over all elements."""
+    loss = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return (loss * masks).mean()

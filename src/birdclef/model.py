@@ -1,0 +1,156 @@
+"""The classifier: mel front end and timm backbone, its checkpoint file, and an ensemble of them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import timm
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from birdclef.files import write_bytes
+from birdclef.mel import LogMel
+from birdclef.params import ClipsParams, MelParams, TrainParams
+
+_METADATA_KEY = "birdclef"  # one key only: safetensors writes several in random order
+
+
+class ModelError(ValueError):
+    """A backbone, weights file or checkpoint that does not fit; the message says how to mend it."""
+
+
+class Classifier(nn.Module):
+    """(B, sample) waveforms -> (B, species) logits."""
+
+    def __init__(
+        self, front_end: LogMel, backbone: nn.Module, species: Sequence[str], name: str
+    ) -> None:
+        super().__init__()
+        self.front_end, self.backbone = front_end, backbone
+        self.species, self.backbone_name = list(species), name
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        images = self.front_end(waveforms)
+        logits: Tensor = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        return logits
+
+
+class Ensemble(nn.Module):
+    """(B, sample) waveforms -> (model, B, species) logits; the mel is computed once for all."""
+
+    def __init__(
+        self, front_end: LogMel, backbones: Iterable[nn.Module], species: Sequence[str]
+    ) -> None:
+        super().__init__()
+        self.front_end, self.species = front_end, list(species)
+        self.backbones = nn.ModuleList(backbones)
+
+    @classmethod
+    def of(cls, classifiers: Sequence[Classifier]) -> "Ensemble":
+        """Join classifiers of the same species.
+
+        Raises:
+            ModelError: they differ in species or their order.
+        """
+        species = classifiers[0].species
+        if any(classifier.species != species for classifier in classifiers):
+            raise ModelError("models of one ensemble must have the same species in the same order")
+        backbones = [classifier.backbone for classifier in classifiers]
+        return cls(classifiers[0].front_end, backbones, species)
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        images = self.front_end(waveforms).contiguous(memory_format=torch.channels_last)
+        return torch.stack([backbone(images) for backbone in self.backbones])
+
+
+def _create_backbone(
+    name: str, n_species: int, drop_rate: float, download: bool = False
+) -> nn.Module:
+    if name not in timm.list_models():
+        near = timm.list_models(f"*{name.split('_')[0]}*")[:8]
+        raise ModelError(f"train.backbone = {name!r} is no timm model; near it: {', '.join(near)}")
+    try:
+        backbone = timm.create_model(
+            name, pretrained=download, num_classes=n_species, drop_rate=drop_rate
+        )
+    except Exception as error:
+        if not download:
+            raise
+        raise ModelError(
+            f"train.pretrained = true: the weights of {name} could not be downloaded ({error})."
+            " Fetch its model.safetensors on a machine with internet access and set"
+            " train.pretrained to that file, or to false for random weights"
+        ) from error
+    return backbone.to(memory_format=torch.channels_last)
+
+
+def _load_pretrained(backbone: nn.Module, path: Path, name: str) -> None:
+    """Copy a weights file into a backbone, but for the classification head, which is new."""
+    if not path.is_file():
+        raise ModelError(f"train.pretrained = {str(path)!r}: no such file")
+    try:
+        if path.suffix == ".safetensors":
+            weights = load_file(path)
+        else:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"{path} is neither safetensors nor a plain torch state dict: {error}"
+        ) from None
+    own = backbone.state_dict()
+    head = {key for key in own if key.startswith(backbone.pretrained_cfg["classifier"])}
+    kept = {key: value for key, value in weights.items() if key not in head}
+    wrong = [f"{key} missing" for key in own if key not in kept and key not in head]
+    wrong += [f"{key} unknown" for key in kept if key not in own]
+    wrong += [
+        f"{key} is {tuple(value.shape)}, not {tuple(own[key].shape)}"
+        for key, value in kept.items()
+        if key in own and value.shape != own[key].shape
+    ]
+    if wrong:
+        shown = "; ".join(wrong[:5])
+        raise ModelError(f"{path} does not fit {name}: {shown} ({len(wrong)} tensors in all)")
+    backbone.load_state_dict(kept, strict=False)
+
+
+def create_classifier(
+    train: TrainParams, mel: MelParams, clips: ClipsParams, species: Sequence[str], seed: int
+) -> Classifier:
+    """Build an untrained classifier, from pretrained weights or random ones drawn from `seed`.
+
+    Raises:
+        ModelError: unknown backbone, failed download, or a weights file that does not fit.
+    """
+    torch.manual_seed(seed)
+    download = train.pretrained is True
+    backbone = _create_backbone(train.backbone, len(species), train.drop_rate, download)
+    if isinstance(train.pretrained, str):
+        _load_pretrained(backbone, Path(train.pretrained), train.backbone)
+    return Classifier(LogMel(mel, clips), backbone, species, train.backbone)
+
+
+def save_checkpoint(classifier: Classifier, path: Path) -> None:
+    """Write weights, backbone name and species; the same model gives the same bytes."""
+    about = {"backbone": classifier.backbone_name, "species": classifier.species}
+    weights = {k: v.cpu().contiguous() for k, v in classifier.backbone.state_dict().items()}
+    write_bytes(save(weights, metadata={_METADATA_KEY: json.dumps(about)}), path)
+
+
+def load_checkpoint(path: Path, mel: MelParams, clips: ClipsParams) -> Classifier:
+    """Read a checkpoint for inference: evaluation mode, no dropout, on the CPU.
+
+    Raises:
+        ModelError: missing, damaged, or not written by `save_checkpoint`.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {})[_METADATA_KEY])
+        backbone = _create_backbone(about["backbone"], len(about["species"]), drop_rate=0.0)
+        backbone.load_state_dict(load_file(path))
+    except FileNotFoundError:
+        raise ModelError(f"{path} not found: run `dvc repro`, or `dvc pull` to fetch it") from None
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{path} is no checkpoint of this pipeline: {error}") from None
+    return Classifier(LogMel(mel, clips), backbone, about["species"], about["backbone"]).eval()

@@ -1,0 +1,124 @@
+"""The exported file: waveform in, probabilities out, every student inside, one mel for all."""
+
+import io
+import json
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from birdclef.files import write_bytes
+from birdclef.mel import ExportableLogMel
+from birdclef.model import Ensemble
+from birdclef.params import ClipsParams, MelParams
+
+INPUT, OUTPUT, METADATA = "waveform", "probabilities", "birdclef"
+OPSET = 20
+
+
+class ParityError(RuntimeError):
+    """The exported model does not give PyTorch's probabilities."""
+
+
+class MeanProbabilities(nn.Module):
+    """(B, sample) -> (B, species): the mean of the models' probabilities."""
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        super().__init__()
+        self.ensemble = ensemble
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        return torch.sigmoid(self.ensemble(waveforms)).mean(dim=0)
+
+
+def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop the exporter's notes: they hold source paths of the machine that it ran on."""
+    for item in [*model.graph.node, *model.graph.value_info, *model.graph.initializer]:
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")
+    for value in [*model.graph.input, *model.graph.output]:
+        value.ClearField("metadata_props")
+    model.graph.ClearField("metadata_props")
+    model.graph.ClearField("value_info")
+    model.ClearField("metadata_props")
+    return model
+
+
+def export(ensemble: Ensemble, mel: MelParams, clips: ClipsParams) -> onnx.ModelProto:
+    """Trace an ensemble into one checked ONNX graph with a free batch size.
+
+    Input `waveform`: float32 (B, sample) at clips.sample_rate_hz, any level. Output
+    `probabilities`: float32 (B, species).
+    """
+    exportable = Ensemble(ExportableLogMel(mel, clips), ensemble.backbones, ensemble.species)
+    model = MeanProbabilities(exportable).cpu().eval()
+    example = torch.zeros(2, clips.clip_samples)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own internals
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            model,
+            (example,),
+            path,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        graph = _without_traces(onnx.load(path))
+    onnx.checker.check_model(graph, full_check=True)
+    return graph
+
+
+def save(graph: onnx.ModelProto, metadata: Mapping[str, Any], path: Path) -> None:
+    """Write the graph with `metadata` as JSON inside, under the key `birdclef`."""
+    onnx.helper.set_model_props(graph, {METADATA: json.dumps(metadata, ensure_ascii=False)})
+    buffer = io.BytesIO()
+    onnx.save_model(graph, buffer)
+    write_bytes(buffer.getvalue(), path)
+
+
+def probe_clips(clips: ClipsParams, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Hard cases for parity, (case, sample): silence, noise, clipping, very quiet, a tone."""
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal(clips.clip_samples)
+    time_s = np.arange(clips.clip_samples) / clips.sample_rate_hz
+    tone = np.sin(2 * np.pi * 4000 * time_s)
+    cases = [
+        np.zeros_like(noise),
+        noise,
+        np.clip(5 * noise, -1, 1),
+        1e-5 * noise,
+        100 * noise,
+        tone,
+    ]
+    return np.stack(cases).astype(np.float32)
+
+
+def largest_difference(
+    ensemble: Ensemble, graph: onnx.ModelProto, waveforms: npt.NDArray[np.float32]
+) -> float:
+    """Largest absolute difference of probabilities between PyTorch and ONNX Runtime."""
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    reference = MeanProbabilities(ensemble).cpu().eval()
+    worst = 0.0
+    for start in range(0, len(waveforms), 16):  # flat memory however many there are
+        batch = waveforms[start : start + 16]
+        with torch.inference_mode():
+            expected = reference(torch.from_numpy(batch)).numpy()
+        (found,) = session.run([OUTPUT], {INPUT: batch})
+        worst = max(worst, float(np.abs(found - expected).max()))
+    return worst

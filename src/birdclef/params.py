@@ -1,0 +1,241 @@
+"""Typed view of params.yaml: the one place where a parameter's type and range are stated."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+
+class ParamsError(ValueError):
+    """params.yaml breaks a rule; the message names each key, its value and what is allowed."""
+
+
+def _yaml_float(value: Any) -> Any:
+    """Accept `5e-05`, which `dvc exp run -S` writes and YAML 1.1 reads as a string."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+Float = Annotated[float, BeforeValidator(_yaml_float), Field(allow_inf_nan=False)]
+PositiveFloat = Annotated[Float, Field(gt=0)]
+Fraction = Annotated[Float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataParams(Section):
+    root: Annotated[str, Field(min_length=1)]
+
+
+class DemoParams(Section):
+    seed: Seed
+    species: Annotated[int, Field(ge=4, le=12)]
+    min_recordings: Annotated[int, Field(ge=3)]
+    max_recordings: Annotated[int, Field(ge=3)]
+    unlabeled_soundscapes: Count
+    labeled_soundscapes: Count
+    soundscape_s: Annotated[int, Field(ge=10)]
+
+    @model_validator(mode="after")
+    def _tail_falls(self) -> "DemoParams":
+        if self.min_recordings > self.max_recordings:
+            raise ValueError("min_recordings must be at most max_recordings")
+        return self
+
+
+class IndexParams(Section):
+    max_recordings_per_species: Count
+    corrections: Annotated[str, Field(min_length=1)]
+
+
+class FoldsParams(Section):
+    count: Annotated[int, Field(ge=2)]
+    seed: Seed
+    run: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _run_is_within_count(self) -> "FoldsParams":
+        if any(fold >= self.count for fold in self.run) or len(set(self.run)) < len(self.run):
+            raise ValueError(f"run must list distinct folds from 0 to count - 1 = {self.count - 1}")
+        return self
+
+
+class ClipsParams(Section):
+    sample_rate_hz: Count
+    clip_s: PositiveFloat
+    shift_s: Annotated[Float, Field(ge=0)]
+
+    @property
+    def clip_samples(self) -> int:
+        """Samples of one model input."""
+        return round(self.clip_s * self.sample_rate_hz)
+
+    @property
+    def stored_samples(self) -> int:
+        """Samples kept of a recording's head, and of its tail."""
+        return round((self.clip_s + self.shift_s) * self.sample_rate_hz)
+
+
+class PreprocessParams(Section):
+    max_quarantined: Fraction
+
+
+class MelParams(Section):
+    n_fft: Count
+    win_length: Count
+    n_mels: Count
+    n_frames: Annotated[int, Field(ge=2)]
+    f_min: Annotated[Float, Field(ge=0)]
+    f_max: PositiveFloat
+    db_center: Float
+    db_scale: PositiveFloat
+
+    @model_validator(mode="after")
+    def _band_and_window_fit(self) -> "MelParams":
+        if self.f_min >= self.f_max:
+            raise ValueError("f_min must be below f_max")
+        if self.win_length > self.n_fft:
+            raise ValueError("win_length must be at most n_fft")
+        return self
+
+
+class TrainParams(Section):
+    backbone: Annotated[str, Field(min_length=1)]
+    pretrained: bool | Annotated[str, Field(min_length=1)]
+    drop_rate: Annotated[Float, Field(ge=0, lt=1)]
+    batch: Annotated[int, Field(ge=2)]
+    min_recordings: Annotated[int, Field(ge=0)]
+    max_lr: PositiveFloat
+    warmup: Annotated[Float, Field(gt=0, lt=1)]
+    div_factor: Annotated[Float, Field(ge=1)]
+    final_div_factor: Annotated[Float, Field(ge=1)]
+    weight_decay: Annotated[Float, Field(ge=0)]
+    loudness_db: Annotated[Float, Field(ge=0)]
+
+
+class MixupParams(Section):
+    per: Literal["clip", "batch"]
+    probability: Fraction
+    weight: Literal["uniform", "log_uniform"]
+    min_weight: Annotated[Float, Field(gt=0, le=1)]
+
+
+class LevelParams(Section):
+    """What differs between the levels of training."""
+
+    epochs: Count
+    seed: Seed
+    clip_grad: PositiveFloat | None
+    mixup: MixupParams
+
+
+class StudentParams(LevelParams):
+    pseudo_ratio: Annotated[Float, Field(ge=0)]
+
+
+class PseudoLabelParams(Section):
+    teacher: Literal["same_fold", "mean"]
+    transform: Literal["none", "max_over_models", "max_over_windows"]
+    max_logit: PositiveFloat
+
+
+class ExportOnnxParams(Section):
+    max_difference: PositiveFloat
+
+
+class EvaluateParams(Section):
+    bootstraps: Count
+    seed: Seed
+
+
+class RuntimeParams(Section):
+    """How things are computed, not what: no stage tracks these keys."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: Count
+    jobs: Count
+    workers: Annotated[int, Field(ge=0)]
+    inference_batch: Count
+    resume_dir: Annotated[str, Field(min_length=1)]
+
+
+class Params(Section):
+    data: DataParams
+    demo: DemoParams
+    index: IndexParams
+    folds: FoldsParams
+    clips: ClipsParams
+    preprocess: PreprocessParams
+    mel: MelParams
+    train: TrainParams
+    train_l1: LevelParams
+    pseudo_label: PseudoLabelParams
+    train_l2: StudentParams
+    export_onnx: ExportOnnxParams
+    evaluate: EvaluateParams
+    runtime: RuntimeParams
+
+    @model_validator(mode="after")
+    def _mel_fits_clip(self) -> "Params":
+        if self.mel.f_max > self.clips.sample_rate_hz / 2:
+            raise ValueError(
+                f"mel.f_max = {self.mel.f_max} must be at most half of"
+                f" clips.sample_rate_hz = {self.clips.sample_rate_hz}"
+            )
+        return self
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    """Keys that the section at `location` may hold."""
+    section: Any = Params
+    for name in location:
+        section = section.model_fields[name].annotation
+    return sorted(section.model_fields)
+
+
+def _explain(error: Any, path: Path) -> str:
+    location = error["loc"]
+    key = ".".join(str(part) for part in location)
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"{path}: {key} is not a parameter; {hint}"
+    if error["type"] == "missing":
+        return f"{path}: {key} is missing; recipes/birdclef-2024.yaml shows every key"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not key or isinstance(error["input"], dict):
+        return f"{path}: {key + ': ' if key else ''}{message}"
+    return f"{path}: {key} = {error['input']!r} {message}"
+
+
+def load_params(path: str | Path = "params.yaml") -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        ParamsError: the file is missing, is no YAML mapping, or a key breaks a rule.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path} not found; run from the repository's root") from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise ParamsError(f"{path} must be a mapping of sections, not {type(values).__name__}")
+    try:
+        return Params.model_validate(values)
+    except ValidationError as errors:
+        lines = dict.fromkeys(_explain(error, path) for error in errors.errors())
+        raise ParamsError("\n".join(lines)) from None

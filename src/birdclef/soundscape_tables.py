@@ -1,0 +1,132 @@
+"""The competition's soundscapes, and the labels of those that have any."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from birdclef.audio_files import file_problem, require_inside, scan_audio
+from birdclef.sources import SET_ASIDE_COLUMNS
+from birdclef.tables import CODE, read_table, to_numbers
+
+SOUNDSCAPE_COLUMNS = ("soundscape_id", "kind", "path")
+LABEL_COLUMNS = ("soundscape_id", "start_s", "end_s", "labels")
+FOLDERS = {"labeled": "train_soundscapes", "unlabeled": "unlabeled_soundscapes"}
+LABELS_TABLE = "train_soundscape_labels.csv"
+WINDOW_S = 5.0  # every competition's; its tables state only where a window ends
+
+
+@dataclass(frozen=True)
+class Soundscapes:
+    """What the competition offers beside recordings, and what could not be used of it."""
+
+    soundscapes: pd.DataFrame  # SOUNDSCAPE_COLUMNS, sorted by soundscape_id
+    labels: pd.DataFrame  # LABEL_COLUMNS, sorted; labels are codes separated by blanks
+    set_aside: pd.DataFrame  # SET_ASIDE_COLUMNS
+    unknown_labels: int  # dropped, since the competition does not know them
+    notes: tuple[str, ...]  # what the reader of the screen should know
+
+
+def load_soundscapes(folder: Path, root: Path, species: Collection[str]) -> Soundscapes:
+    """List a competition's soundscapes and read the labels.
+
+    Args:
+        folder: The competition's, with FOLDERS and LABELS_TABLE, each of which may lack.
+        root: data.root, which no file may leave.
+        species: Codes known to the competition.
+
+    Raises:
+        TableError: the table of labels lacks a column.
+        SourceError: a folder or the table leaves `root`.
+    """
+    files = _list_soundscapes(folder, root)
+    windows = _read_windows(folder, root)
+    labeled = files.loc[(files["kind"] == "labeled") & (files["reason"] == ""), "soundscape_id"]
+    windows = _match(windows, list(labeled))
+    without = (files["kind"] == "labeled") & ~files["soundscape_id"].isin(windows["soundscape_id"])
+    files.loc[without & (files["reason"] == ""), "reason"] = f"no rows in {LABELS_TABLE}"
+
+    good = windows[windows["reason"] == ""].sort_values(["soundscape_id", "end_s"])
+    labels, unknown = _known_labels(good["birds"], set(species))
+    aside = pd.concat([files, windows]).rename(columns={"soundscape_id": "recording_id"})
+    aside = aside.loc[aside["reason"] != "", list(SET_ASIDE_COLUMNS)]
+    usable = files.loc[files["reason"] == "", list(SOUNDSCAPE_COLUMNS)]
+    return Soundscapes(
+        soundscapes=usable.sort_values("soundscape_id").reset_index(drop=True),
+        labels=good.assign(labels=labels)[list(LABEL_COLUMNS)].reset_index(drop=True),
+        set_aside=aside.reset_index(drop=True),
+        unknown_labels=unknown,
+        notes=_notes(usable["kind"]),
+    )
+
+
+def _notes(kinds: pd.Series) -> tuple[str, ...]:
+    lacking = [kind for kind in FOLDERS if not (kinds == kind).any()]
+    return tuple(f"no {kind} soundscapes in {FOLDERS[kind]}" for kind in lacking)
+
+
+def _list_soundscapes(folder: Path, root: Path) -> pd.DataFrame:
+    """Every audio file in FOLDERS, with the reason why it cannot be used, or ""."""
+    rows = []
+    for kind, name in FOLDERS.items():
+        if (folder / name).is_dir():
+            require_inside(folder / name, root)
+            for file, entry in sorted(scan_audio(folder / name).items()):
+                path, reason = f"{folder.name}/{name}/{file}", file_problem(entry, root)
+                rows.append((f"{folder.name}/{name}", None, Path(file).stem, kind, path, reason))
+    columns = ["source", "row", "soundscape_id", "kind", "path", "reason"]
+    files = pd.DataFrame(rows, columns=columns).astype({"row": "Int64"})
+    odd = ~files["soundscape_id"].astype("str").str.fullmatch(CODE)
+    files.loc[odd, "reason"] = "odd file name"
+    # Labelled ones come first: an unlabelled copy would let training see what is evaluated.
+    twice = files["soundscape_id"].duplicated() & (files["reason"] == "")
+    files.loc[twice, "reason"] = "same id as another soundscape"
+    return files
+
+
+def _read_windows(folder: Path, root: Path) -> pd.DataFrame:
+    """The rows of LABELS_TABLE, none where there is no such file, and their reasons so far."""
+    path = folder / LABELS_TABLE
+    columns = ("audio_id", "site", "seconds", "birds")
+    if path.exists():
+        require_inside(path, root)
+        table = read_table(path, columns)
+    else:
+        table = pd.DataFrame(columns=list(columns), dtype="str")
+    ends_s = to_numbers(table["seconds"])
+    reason = pd.Series("", index=table.index).mask(
+        ~(ends_s >= WINDOW_S), f"seconds is not the end of a {WINDOW_S:g} s window"
+    )
+    return table.assign(
+        source=f"{folder.name}/{LABELS_TABLE}",
+        row=pd.Series(table.index, index=table.index, dtype="Int64"),
+        start_s=ends_s - WINDOW_S,
+        end_s=ends_s,
+        reason=reason,
+    )
+
+
+def _match(windows: pd.DataFrame, soundscapes: list[str]) -> pd.DataFrame:
+    """Add the soundscape_id, `<audio_id>` or `<audio_id>_<site>_<date>`, of each window."""
+    stems = pd.Series(soundscapes, dtype="str")
+    undated = stems.str.rpartition("_")[0] if len(stems) else stems
+    by_site = dict(zip(undated, stems, strict=True))
+    several = set(undated[undated.duplicated()])
+    with_site = windows["audio_id"] + "_" + windows["site"]
+    exact = windows["audio_id"].where(windows["audio_id"].isin(stems))
+    found = exact.fillna(with_site.where(~with_site.isin(several)).map(by_site))
+    reason = windows["reason"].mask(found.isna(), "soundscape missing on disk")
+    reason = reason.mask(exact.isna() & with_site.isin(several), "several soundscapes match")
+    windows = windows.assign(soundscape_id=found.fillna(windows["audio_id"]), reason=reason)
+    twice = windows[windows["reason"] == ""].duplicated(["soundscape_id", "end_s"])
+    windows.loc[twice.index[twice], "reason"] = "window listed twice"
+    return windows
+
+
+def _known_labels(cells: pd.Series, species: set[str]) -> tuple[pd.Series, int]:
+    """Known codes of each cell, sorted and separated by blanks, and the number dropped."""
+    codes = [set(cell.split()) - {"nocall"} for cell in cells]
+    kept = [" ".join(sorted(found & species)) for found in codes]
+    unknown = sum(len(found - species) for found in codes)
+    return pd.Series(kept, index=cells.index, dtype="str"), unknown

@@ -1,0 +1,1 @@
+"""One script a DVC stage: read params, call the library, write outputs."""

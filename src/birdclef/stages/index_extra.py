@@ -1,0 +1,45 @@
+"""Stage `index_extra`: recordings of earlier years and Xeno-Canto that fill up; all folds."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from birdclef.files import write_csv, write_json
+from birdclef.folds import assign_folds, count_straddling
+from birdclef.params import load_params
+from birdclef.recordings import read_corrections, read_recordings, read_species, to_table
+from birdclef.sources import count_reasons, describe, load_extras
+
+OUT = Path("data/index")
+
+
+def main() -> None:
+    params = load_params()
+    own = read_recordings(OUT / "recordings.csv")
+    species = read_species(OUT / "species.csv")
+    corrections = read_corrections(params.index.corrections)
+    limit = params.index.max_recordings_per_species
+    extras = load_extras(Path(params.data.root), own, species, corrections, limit)
+
+    table = to_table(extras.recordings)
+    recordings = pd.concat([own, table], ignore_index=True)
+    folds = assign_folds(recordings, params.folds.count, params.folds.seed)
+    write_csv(table, OUT / "extra.csv")
+    write_csv(folds, OUT / "folds.csv")
+    write_csv(extras.set_aside, OUT / "extra_set_aside.csv")
+
+    metrics = {
+        "extra_recordings": len(table),
+        "recordings": len(recordings),
+        "groups": folds["group"].nunique(),
+        "straddling_groups": count_straddling(recordings, folds),
+        "set_aside": len(extras.set_aside),
+        "sources": extras.counts,
+        "set_aside_by_reason": count_reasons(extras.set_aside),
+    }
+    write_json(metrics, "metrics/index_extra.json")
+    print(*extras.notes, describe(metrics), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Train one fold of either level: AdamW, OneCycle a step, masked BCE, the last epoch kept."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.utils.data import DataLoader, Subset
+
+from birdclef.datasets import EpochBatches, Indices, TrainingExamples, oversample
+from birdclef.metrics import macro_roc_auc
+from birdclef.mixing import masked_bce, mixup, random_loudness
+from birdclef.model import Classifier
+from birdclef.params import LevelParams, RuntimeParams, TrainParams
+from birdclef.prediction import Logits, predict_logits
+from birdclef.resume import ResumePoint
+
+
+class TrainingError(RuntimeError):
+    """Training cannot start or go on; the message says why and what to change."""
+
+
+class EpochReport(NamedTuple):
+    """One row of a learning curve."""
+
+    epoch: int
+    loss: float
+    macro_roc_auc: float
+
+
+class FoldData(NamedTuple):
+    """What one fold reads: examples, and which labelled positions train and validate."""
+
+    examples: TrainingExamples
+    primary_labels: list[str]
+    train: Indices
+    validation: Indices
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Split weights for AdamW: matrices and kernels decay, biases and norms do not."""
+    weights = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in weights if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _optimizer(model: nn.Module, train: TrainParams, steps: int) -> tuple[AdamW, OneCycleLR]:
+    optimizer = AdamW(parameter_groups(model, train.weight_decay), lr=train.max_lr)
+    schedule = OneCycleLR(
+        optimizer,
+        max_lr=train.max_lr,
+        total_steps=steps,
+        pct_start=train.warmup,
+        div_factor=train.div_factor,
+        final_div_factor=train.final_div_factor,
+    )
+    return optimizer, schedule
+
+
+class Trainer:
+    """A classifier in training on one fold; `run` takes it from its last finished epoch."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        data: FoldData,
+        seed: int,
+        train: TrainParams,
+        level: LevelParams,
+        pseudo_ratio: float,
+        runtime: RuntimeParams,
+        device: torch.device,
+    ) -> None:
+        self.classifier, self.data = classifier.to(device), data
+        self.train_params, self.level = train, level
+        self.runtime, self.device = runtime, device
+        self.seed = seed
+        repeats = oversample([data.primary_labels[i] for i in data.train], train.min_recordings)
+        n_windows = len(data.examples.windows or ())
+        windows_a_batch = round(pseudo_ratio * train.batch) if n_windows else 0
+        self.batches = EpochBatches(
+            data.train[repeats], train.batch, n_windows, windows_a_batch, self.seed
+        )
+        if not len(self.batches):
+            raise TrainingError(
+                f"train.batch = {train.batch} is more than the {len(repeats)} clips of an epoch;"
+                " lower train.batch or add recordings"
+            )
+        steps = level.epochs * len(self.batches)
+        self.optimizer, self.schedule = _optimizer(self.classifier, train, steps)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+        self.history: list[EpochReport] = []
+
+    def step(self, batch: list[Tensor], generator: torch.Generator) -> float:
+        """One update on waveforms, targets and masks; returns its loss.
+
+        Raises:
+            TrainingError: the loss is NaN or infinite.
+        """
+        waveforms, targets, masks = (x.to(self.device, non_blocking=True) for x in batch)
+        waveforms = random_loudness(waveforms, self.train_params.loudness_db, generator)
+        mixed = mixup(waveforms, targets, masks, self.level.mixup, generator)
+        with torch.autocast(self.device.type, enabled=self.scaler.is_enabled()):
+            logits = self.classifier(mixed[0])
+        loss = masked_bce(logits.float(), mixed[1], mixed[2])
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss.item()} in epoch {len(self.history) + 1}; lower train.max_lr"
+                f" = {self.train_params.max_lr} or clip gradients more"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        if self.level.clip_grad is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_value_(self.classifier.parameters(), self.level.clip_grad)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+        return loss.item()
+
+    def validate(self) -> Logits:
+        """Logits of the held-out clips, (recording, species), in order of position."""
+        held_out = Subset(self.data.examples.labeled, self.data.validation.tolist())
+        return predict_logits(self.classifier, held_out, self.device, self.runtime)
+
+    def _epoch(self, epoch: int) -> EpochReport:
+        """Train and score one epoch; its draws depend on seed and epoch alone."""
+        self.batches.epoch = epoch
+        torch.manual_seed(self.seed * 1000 + epoch)  # dropout
+        generator = torch.Generator().manual_seed(self.seed * 1000 + epoch)
+        loader = DataLoader(
+            self.data.examples,
+            batch_sampler=self.batches,
+            num_workers=self.runtime.workers,
+            pin_memory=self.device.type == "cuda",
+        )
+        self.classifier.train()
+        losses = [self.step(batch, generator) for batch in loader]
+        labeled = self.data.examples.labeled
+        rows = self.data.validation
+        score = macro_roc_auc(labeled.targets[rows], self.validate(), labeled.masks[rows])
+        return EpochReport(epoch + 1, float(np.mean(losses)), score)
+
+    def run(self, resume: ResumePoint, report: Callable[[EpochReport], None]) -> Logits:
+        """Train to the last epoch, from where a killed run left off.
+
+        Args:
+            resume: read first, written after each epoch.
+            report: called after each epoch that this call trained.
+
+        Returns:
+            Logits of the held-out clips, (recording, species).
+        """
+        self._restore(resume.load())
+        for epoch in range(len(self.history), self.level.epochs):
+            self.history.append(self._epoch(epoch))
+            resume.save(self._state())
+            report(self.history[-1])
+        return self.validate()
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "model": self.classifier.backbone,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
+            "scaler": self.scaler,
+        }
+
+    def _state(self) -> dict[str, Any]:
+        state = {name: part.state_dict() for name, part in self._parts().items()}
+        return state | {"history": [tuple(row) for row in self.history]}
+
+    def _restore(self, state: dict[str, Any] | None) -> None:
+        if state is None:
+            return
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self.history = [EpochReport(*row) for row in state["history"]]

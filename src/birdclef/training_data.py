@@ -1,0 +1,63 @@
+"""Put index, folds and clip store together into what one fold trains and is scored on."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from birdclef.clips import ClipStore
+from birdclef.datasets import Indices, LabeledClips
+from birdclef.labels import targets_and_masks
+from birdclef.params import ClipsParams
+from birdclef.recordings import read_recordings, read_species
+
+INDEX = Path("data/index")
+CLIPS = Path("data/clips")
+INPUT_FILES = [
+    *(INDEX / name for name in ("species.csv", "recordings.csv", "extra.csv", "folds.csv")),
+    CLIPS / "index.csv",
+]
+
+
+class LabeledData(NamedTuple):
+    """Every usable labelled recording, in a fixed order, and the fold that holds it out."""
+
+    clips: LabeledClips
+    primary_labels: list[str]
+    folds: Indices
+    species: list[str]
+
+    def split(self, fold: int) -> tuple[Indices, Indices]:
+        """Positions to train on and to validate on.
+
+        Raises:
+            ValueError: either is empty.
+        """
+        held_out = self.folds == fold
+        if held_out.all() or not held_out.any():
+            raise ValueError(
+                f"fold {fold} holds {held_out.sum()} of {len(held_out)} recordings: nothing is left"
+                " to train or to validate on; lower folds.count or add recordings"
+            )
+        return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def load_labeled(clips: ClipsParams, index: Path = INDEX, store: Path = CLIPS) -> LabeledData:
+    """Read the labelled recordings that preprocessing could decode."""
+    tables = [read_recordings(index / name) for name in ("recordings.csv", "extra.csv")]
+    recordings = pd.concat(tables, ignore_index=True)
+    folds = pd.read_csv(index / "folds.csv", dtype={"recording_id": str})
+    recordings = recordings.merge(folds, on="recording_id", validate="one_to_one")
+    clip_store = ClipStore(store, clips)
+    recordings = recordings[[r in clip_store for r in recordings["recording_id"]]]
+    recordings = recordings.sort_values("recording_id").reset_index(drop=True)
+    species = read_species(index / "species.csv")["species"].tolist()
+    targets, masks = targets_and_masks(recordings, species)
+    ids = recordings["recording_id"].tolist()
+    return LabeledData(
+        LabeledClips(clip_store, ids, targets, masks, clips),
+        recordings["primary_label"].tolist(),
+        recordings["fold"].to_numpy(dtype=np.int64),
+        species,
+    )

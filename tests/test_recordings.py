@@ -1,0 +1,131 @@
+"""The rules by which recordings get into the table."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from birdclef.files import write_csv
+from birdclef.recordings import (
+    COLUMNS,
+    correct_labels,
+    fill_up,
+    find_species,
+    merge_same_id,
+    newest_first,
+    read_corrections,
+    read_recordings,
+    read_species,
+    to_table,
+)
+from birdclef.tables import TableError
+from index_data import corrections
+
+CORRECTIONS = Path(__file__).parents[1] / "data" / "corrections.csv"
+LABELS = st.sampled_from(["aaa", "bbb", "ccc"])
+
+
+def labelled(*rows: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["recording_id", "primary_label"])
+
+
+def test_the_known_mislabelled_recordings_are_corrected() -> None:
+    moves = read_corrections(CORRECTIONS).set_index("recording_id")[["from_label", "to_label"]]
+    assert moves.apply(tuple, axis=1).to_dict() == {
+        "XC184468": ("marsan", "woosan"),
+        "XC724832": ("commoo3", "eurcoo"),
+        "XC460945": ("comkin1", "eurcoo"),
+        "XC445303": ("purher1", "graher1"),
+        "XC589069": ("comsan", "grnsan"),
+        "XC371015": ("woosan", "bkwsti"),
+    }
+
+
+def test_a_recording_corrected_twice_is_an_error(tmp_path: Path) -> None:
+    write_csv(corrections(("XC1", "a", "b"), ("XC1", "a", "c")), tmp_path / "c.csv")
+    with pytest.raises(TableError, match=r"c\.csv row 3: XC1 is corrected twice"):
+        read_corrections(tmp_path / "c.csv")
+
+
+def test_corrections_need_recording_label_and_a_known_species() -> None:
+    rows = labelled(("XC1", "a"), ("XC1", "b"), ("XC2", "a"), ("XC3", "a"))
+    fixes = corrections(("XC1", "a", "b"), ("XC2", "b", "a"), ("XC3", "a", "new"))
+    corrected = correct_labels(rows, fixes, {"a", "b"})
+    assert list(corrected.recordings["primary_label"]) == ["b", "b", "a", "a"]
+    assert (corrected.applied, corrected.unknown) == (1, ("XC3",))
+    assert list(rows["primary_label"]) == ["a", "b", "a", "a"]
+
+
+def test_a_species_has_the_first_names_that_there_are() -> None:
+    rows = pd.DataFrame(
+        [("b", "", "B"), ("a", "Sp a", ""), ("b", "Sp b", "Bee")],
+        columns=["primary_label", "scientific_name", "common_name"],
+    )
+    assert find_species(rows).to_numpy().tolist() == [["a", "Sp a", ""], ["b", "Sp b", "B"]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), LABELS), min_size=1))
+def test_merging_keeps_every_label_once(pairs: list[tuple[int, str]]) -> None:
+    rows = pd.DataFrame(
+        [(f"XC{n}", label, f"{label}/XC{n}.ogg", ()) for n, label in pairs],
+        columns=["recording_id", "primary_label", "path", "secondary_labels"],
+    )
+    merged = merge_same_id(rows)
+    assert list(merged["recording_id"]) == sorted({f"XC{n}" for n, _ in pairs})
+    for row in merged.itertuples():
+        labels = (row.primary_label, *row.joint_labels)
+        assert labels == tuple(
+            sorted({label for n, label in pairs if f"XC{n}" == row.recording_id})
+        )
+        assert row.path == f"{labels[0]}/{row.recording_id}.ogg"
+
+
+def test_extras_come_by_source_then_rating_then_id() -> None:
+    rows = pd.DataFrame(
+        [("XC2", "old", 5.0), ("XC4", "new", None), ("XC3", "new", 2.0), ("XC1", "new", 2.0)]
+        + [("XC3", "old", 5.0), ("XC9", "new", 5.0)],
+        columns=["recording_id", "source", "rating"],
+    )
+    found = newest_first(rows, {"XC9"}, ["new", "old"])
+    expected = [("XC1", "new"), ("XC3", "new"), ("XC4", "new"), ("XC2", "old")]
+    assert list(zip(found["recording_id"], found["source"], strict=True)) == expected
+
+
+@given(st.lists(LABELS), st.lists(LABELS), st.integers(1, 6))
+def test_filling_up_stops_at_the_limit_and_drops_nothing_else(
+    own: list[str], extra: list[str], limit: int
+) -> None:
+    candidates = pd.DataFrame({"primary_label": pd.Series(extra, dtype="str")})
+    kept = fill_up(pd.DataFrame({"primary_label": pd.Series(own, dtype="str")}), candidates, limit)
+    for label in set(extra):
+        rows = [i for i, other in enumerate(extra) if other == label]
+        room = max(0, limit - own.count(label))
+        assert list(kept.index[kept["primary_label"] == label]) == rows[:room]
+
+
+def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    row = dict.fromkeys(COLUMNS, "") | {
+        "recording_id": "XC1",
+        "primary_label": "null",  # a code like any other
+        "joint_labels": ("b", "c"),
+        "secondary_labels": (),
+        "recordist": 'Ana "NA", Ñuñoa',
+        "latitude": 10.25,
+        "longitude": None,
+        "rating": 4.0,
+    }
+    other = row | {"recording_id": "XC0", "joint_labels": ()}
+    table = to_table(pd.DataFrame([row, other]))
+    write_csv(table, tmp_path / "recordings.csv")
+    read = read_recordings(tmp_path / "recordings.csv")
+    assert list(read["recording_id"]) == ["XC0", "XC1"]
+    assert list(read["joint_labels"]) == ["", "b c"]
+    pd.testing.assert_frame_equal(read, table, check_dtype=False)
+
+
+def test_the_species_table_comes_back(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"species": ["nan", "b"], "scientific_name": "", "common_name": "B"})
+    write_csv(rows, tmp_path / "species.csv")
+    assert list(read_species(tmp_path / "species.csv")["species"]) == ["nan", "b"]
