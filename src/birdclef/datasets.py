@@ -28,7 +28,7 @@ class Draw(NamedTuple):
     """One example to read: which, and the seed of its crop."""
 
     kind: Literal["clip", "window"]
-    index: int
+    row: int
     seed: tuple[int, ...]
 
 
@@ -93,11 +93,11 @@ class TrainingExamples(Dataset[Example]):
 
     def __getitem__(self, draw: Draw) -> Example:
         if draw.kind == "clip":
-            return self.labeled.random_clip(draw.index, np.random.default_rng(draw.seed))
+            return self.labeled.random_clip(draw.row, np.random.default_rng(draw.seed))
         assert self.windows is not None
         assert self.pseudo_labels is not None
-        targets = torch.from_numpy(self.pseudo_labels[draw.index].astype(np.float32))
-        return self.windows[draw.index], targets, torch.ones_like(targets)
+        targets = torch.from_numpy(self.pseudo_labels[draw.row].astype(np.float32))
+        return self.windows[draw.row], targets, torch.ones_like(targets)
 
 
 def oversample(primary_labels: Sequence[str], minimum: int) -> Indices:

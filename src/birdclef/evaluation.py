@@ -1,10 +1,12 @@
 """The truth to score against, and the tables of scores."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from birdclef.fold_outputs import Level
 from birdclef.labels import Matrix, multi_hot
 from birdclef.metrics import roc_auc_per_species
 
@@ -48,8 +50,8 @@ def window_targets(labeled: pd.DataFrame, species: list[str]) -> Matrix:
 
 def species_table(
     species: list[str],
-    out_of_fold: dict[str, tuple[Matrix, Matrix, Matrix]],
-    soundscapes: dict[str, tuple[Matrix, Matrix]],
+    out_of_fold: Mapping[Level, tuple[Matrix, Matrix, Matrix]],
+    soundscapes: Mapping[Level, tuple[Matrix, Matrix]],
 ) -> pd.DataFrame:
     """ROC-AUC of each species at each level, empty where a species has no positive.
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -100,7 +101,8 @@ def _load_pretrained(backbone: nn.Module, path: Path, name: str) -> None:
             f"{path} is neither safetensors nor a plain torch state dict: {error}"
         ) from None
     own = backbone.state_dict()
-    head = {key for key in own if key.startswith(backbone.pretrained_cfg["classifier"])}
+    classifier: Any = backbone.pretrained_cfg
+    head = {key for key in own if key.startswith(classifier["classifier"])}
     kept = {key: value for key, value in weights.items() if key not in head}
     wrong = [f"{key} missing" for key in own if key not in kept and key not in head]
     wrong += [f"{key} unknown" for key in kept if key not in own]

@@ -21,7 +21,7 @@ _PLAIN_LINES = 5  # of one task, where nothing can be redrawn
 
 
 @contextmanager
-def progress(what: str, total: int) -> Generator[Callable[[str], None], None, None]:
+def progress(what: str, total: int) -> Generator[Callable[..., None], None, None]:
     """Show how far a task is; call the yielded function after each item with a few words on it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     times = (TimeElapsedColumn(), TimeRemainingColumn())

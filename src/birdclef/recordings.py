@@ -27,6 +27,7 @@ COLUMNS = (
 SPECIES_COLUMNS = ("species", "scientific_name", "common_name")
 CORRECTION_COLUMNS = ("recording_id", "from_label", "to_label", "reason")
 NUMBERS = ("latitude", "longitude", "rating")
+WRITTEN_BY_INDEX = "`dvc repro index` writes it"
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,13 @@ def read_recordings(path: str | Path) -> pd.DataFrame:
     Returns:
         COLUMNS; text cells are "" where empty, numbers NaN.
     """
-    table = read_table(Path(path), COLUMNS).reset_index(drop=True)
+    table = read_table(Path(path), COLUMNS, WRITTEN_BY_INDEX).reset_index(drop=True)
     return table.assign(**{name: to_numbers(table[name]) for name in NUMBERS})
 
 
 def read_species(path: str | Path) -> pd.DataFrame:
     """Read the species table that `index` wrote; its order is that of the model's outputs."""
-    return read_table(Path(path), SPECIES_COLUMNS).reset_index(drop=True)
+    return read_table(Path(path), SPECIES_COLUMNS, WRITTEN_BY_INDEX).reset_index(drop=True)
 
 
 def find_species(recordings: pd.DataFrame) -> pd.DataFrame:
@@ -93,7 +94,8 @@ def read_corrections(path: str | Path) -> pd.DataFrame:
     Raises:
         TableError: it is missing, lacks a column, or moves one recording of one species twice.
     """
-    corrections = read_table(Path(path), CORRECTION_COLUMNS)
+    cure = f"index.corrections in params.yaml names a table of {', '.join(CORRECTION_COLUMNS)}"
+    corrections = read_table(Path(path), CORRECTION_COLUMNS, cure)
     twice = corrections[corrections.duplicated(["recording_id", "from_label"])]
     if len(twice):
         raise TableError(

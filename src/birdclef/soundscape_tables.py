@@ -44,10 +44,9 @@ def load_soundscapes(folder: Path, root: Path, species: Collection[str]) -> Soun
     windows = _read_windows(folder, root)
     labeled = files.loc[(files["kind"] == "labeled") & (files["reason"] == ""), "soundscape_id"]
     windows = _match(windows, list(labeled))
-    without = (files["kind"] == "labeled") & ~files["soundscape_id"].isin(windows["soundscape_id"])
-    files.loc[without & (files["reason"] == ""), "reason"] = f"no rows in {LABELS_TABLE}"
-
     good = windows[windows["reason"] == ""].sort_values(["soundscape_id", "end_s"])
+    without = (files["kind"] == "labeled") & ~files["soundscape_id"].isin(good["soundscape_id"])
+    files.loc[without & (files["reason"] == ""), "reason"] = "no labelled window"
     labels, unknown = _known_labels(good["birds"], set(species))
     aside = pd.concat([files, windows]).rename(columns={"soundscape_id": "recording_id"})
     aside = aside.loc[aside["reason"] != "", list(SET_ASIDE_COLUMNS)]

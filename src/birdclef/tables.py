@@ -15,16 +15,17 @@ class TableError(ValueError):
     """A table is missing or not of the expected form; the message names the file and the cure."""
 
 
-def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
+def read_table(path: Path, required: Sequence[str], cure: str = "") -> pd.DataFrame:
     """Read a CSV file as stripped text.
 
     Args:
         path: The file.
         required: Columns that it must have.
+        cure: What to do where the file is missing, for the message.
 
     Returns:
-        One row a record that is not blank, empty cells as "". The index is the row's number as a spreadsheet shows
-        it: the header is row 1.
+        One row a record that is not blank, empty cells as "". The index is the row's number as a
+        spreadsheet shows it: the header is row 1.
 
     Raises:
         TableError: the file is missing, is no CSV in UTF-8, or lacks a required column.
@@ -41,7 +42,7 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
                 encoding="utf-8-sig",
             )
     except FileNotFoundError:
-        raise TableError(f"{path} not found") from None
+        raise TableError(f"{path} not found{cure and '; '}{cure}") from None
     except (ValueError, pd.errors.ParserWarning, OSError) as error:  # ParserError is a ValueError
         raise TableError(f"{path} is not a readable CSV table in UTF-8: {error}") from None
     missing = [name for name in required if name not in table.columns]

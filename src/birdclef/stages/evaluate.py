@@ -31,7 +31,7 @@ def out_of_fold(
 
 def on_soundscapes(
     params: Params, species: list[str]
-) -> tuple[list[str], dict[str, tuple[Matrix, Matrix]]]:
+) -> tuple[list[str], dict[Level, tuple[Matrix, Matrix]]]:
     """Soundscape of each labelled window, and targets and probabilities of each level."""
     windows = read_windows("labeled", params.clips)
     labeled = label_windows(windows, read_labels(INDEX / "soundscape_labels.csv"))
@@ -39,7 +39,7 @@ def on_soundscapes(
         return [], {}
     device, targets = prepare(params.runtime), window_targets(labeled, species)
     dataset = SoundscapeWindows(labeled, "labeled", params.clips)
-    scores = {}
+    scores: dict[Level, tuple[Matrix, Matrix]] = {}
     for level in LEVELS:
         ensemble = load_ensemble(level, params.folds.run, params.mel, params.clips)
         logits = predict_logits(ensemble, dataset, device, params.runtime)
@@ -56,8 +56,8 @@ def main() -> None:
         "out_of_fold": {level: round(macro_roc_auc(*oof[level]), 5) for level in LEVELS}
     }
     if soundscapes:
-        scores = {level: macro_roc_auc(*soundscapes[level]) for level in LEVELS}
-        targets, before, after = soundscapes["l1"][0], soundscapes["l1"][1], soundscapes["l2"][1]
+        scores: dict[str, float] = {k: macro_roc_auc(*soundscapes[k]) for k in LEVELS}
+        (targets, before), (_, after) = soundscapes["l1"], soundscapes["l2"]
         low, high = bootstrap_difference(
             targets, before, after, ids, params.evaluate.bootstraps, params.evaluate.seed
         )

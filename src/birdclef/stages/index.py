@@ -35,6 +35,7 @@ def main() -> None:
         "recordings": len(loaded.recordings),
         "species": len(loaded.species),
         "species_below_10_recordings": int((per_species < 10).sum()),
+        "species_without_recordings": int((per_species == 0).sum()),
         "unlabeled_soundscapes": int(kinds.get("unlabeled", 0)),
         "labeled_soundscapes": int(kinds.get("labeled", 0)),
         "labeled_windows": len(found.labels),
