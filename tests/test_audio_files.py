@@ -71,5 +71,5 @@ def test_the_root_itself_may_be_a_link(root: Path) -> None:
 
 def test_leaving_the_root_is_an_error_that_names_the_way_out(root: Path) -> None:
     (root / "birdclef-2024").symlink_to(root.parent)
-    with pytest.raises(SourceError, match="birdclef-2024 is a link that leaves data.root"):
+    with pytest.raises(SourceError, match=r"birdclef-2024 is a link that leaves data\.root"):
         require_inside(root / "birdclef-2024", root)

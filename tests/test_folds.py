@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from itertools import combinations
+from random import Random
 
 import pandas as pd
 import pytest
@@ -58,7 +59,7 @@ def belong_together(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 @settings(deadline=None)
 @given(TABLES, st.integers(2, 4), st.integers(0, 3), st.randoms())
 def test_folds_part_nothing_that_belongs_together(
-    rows: Rows, count: int, seed: int, random: "object"
+    rows: Rows, count: int, seed: int, random: Random
 ) -> None:
     recordings = table(rows)
     assume(find_groups(recordings).nunique() >= count)
@@ -74,7 +75,7 @@ def test_folds_part_nothing_that_belongs_together(
     assert (folds.groupby("group")["fold"].nunique() == 1).all()
     assert count_straddling(recordings, folds) == 0
 
-    shuffled = recordings.sample(frac=1, random_state=random.randrange(100))  # type: ignore[attr-defined]
+    shuffled = recordings.sample(frac=1, random_state=random.randrange(100))
     pd.testing.assert_frame_equal(folds, assign_folds(shuffled, count, seed))
 
 

@@ -128,5 +128,6 @@ def test_the_limit_and_the_folds_come_from_params(workspace: Path) -> None:
 
 
 def test_the_stages_need_no_torch() -> None:
-    code = "import sys, birdclef.stages.index, birdclef.stages.index_extra; sys.exit('torch' in sys.modules)"
+    modules = "birdclef.stages.index, birdclef.stages.index_extra"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

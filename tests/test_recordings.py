@@ -49,6 +49,13 @@ def test_a_recording_corrected_twice_is_an_error(tmp_path: Path) -> None:
         read_corrections(tmp_path / "c.csv")
 
 
+def test_missing_tables_name_their_cure(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"c\.csv not found; index\.corrections in params\.yaml"):
+        read_corrections(tmp_path / "c.csv")
+    with pytest.raises(TableError, match=r"r\.csv not found; `dvc repro index` writes it"):
+        read_recordings(tmp_path / "r.csv")
+
+
 def test_corrections_need_recording_label_and_a_known_species() -> None:
     rows = labelled(("XC1", "a"), ("XC1", "b"), ("XC2", "a"), ("XC3", "a"))
     fixes = corrections(("XC1", "a", "b"), ("XC2", "b", "a"), ("XC3", "a", "new"))
@@ -74,18 +81,23 @@ def test_merging_keeps_every_label_once(pairs: list[tuple[int, str]]) -> None:
     )
     merged = merge_same_id(rows)
     assert list(merged["recording_id"]) == sorted({f"XC{n}" for n, _ in pairs})
-    for row in merged.itertuples():
-        labels = (row.primary_label, *row.joint_labels)
-        assert labels == tuple(
-            sorted({label for n, label in pairs if f"XC{n}" == row.recording_id})
-        )
-        assert row.path == f"{labels[0]}/{row.recording_id}.ogg"
+    columns = merged[["recording_id", "primary_label", "joint_labels", "path"]]
+    for recording, primary, joint, path in columns.itertuples(index=False):
+        labels = tuple(sorted({label for n, label in pairs if f"XC{n}" == recording}))
+        assert (primary, *joint) == labels
+        assert path == f"{primary}/{recording}.ogg"
 
 
 def test_extras_come_by_source_then_rating_then_id() -> None:
     rows = pd.DataFrame(
-        [("XC2", "old", 5.0), ("XC4", "new", None), ("XC3", "new", 2.0), ("XC1", "new", 2.0)]
-        + [("XC3", "old", 5.0), ("XC9", "new", 5.0)],
+        [
+            ("XC2", "old", 5.0),
+            ("XC4", "new", None),
+            ("XC3", "new", 2.0),
+            ("XC1", "new", 2.0),
+            ("XC3", "old", 5.0),
+            ("XC9", "new", 5.0),
+        ],
         columns=["recording_id", "source", "rating"],
     )
     found = newest_first(rows, {"XC9"}, ["new", "old"])
@@ -113,7 +125,7 @@ def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
         "secondary_labels": (),
         "recordist": 'Ana "NA", Ñuñoa',
         "latitude": 10.25,
-        "longitude": None,
+        "longitude": float("nan"),
         "rating": 4.0,
     }
     other = row | {"recording_id": "XC0", "joint_labels": ()}

@@ -112,6 +112,30 @@ def test_the_species_are_the_primary_labels_even_of_missing_files(tmp_path: Path
     assert ids(loaded.recordings) == ["XC0", "XC1"]
 
 
+def test_rows_that_are_refused_still_name_species_unless_the_label_is_odd(tmp_path: Path) -> None:
+    rows = [
+        competition_row("aaa", 1),
+        competition_row("bbb", 2, secondary_labels="exit()"),
+        competition_row("../ccc", 3, filename="aaa/XC3.ogg"),
+    ]
+    loaded = load_rows(tmp_path, rows)
+    assert list(loaded.species["species"]) == ["aaa", "bbb"]
+    assert loaded.set_aside[["row", "recording_id", "reason"]].to_numpy().tolist() == [
+        [3, "XC2", "bad secondary labels"],
+        [4, "XC3", "odd label"],
+    ]
+
+
+def test_a_table_that_is_a_link_out_is_an_error(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    folder = add_source(root, COMPETITION, [competition_row("aaa", 1)])
+    table = folder / COMPETITION.table
+    table.rename(tmp_path / "outside.csv")
+    table.symlink_to(tmp_path / "outside.csv")
+    with pytest.raises(SourceError, match=r"train_metadata\.csv is a link that leaves"):
+        load(root)
+
+
 def test_unusable_rows_are_set_aside_with_their_row(tmp_path: Path) -> None:
     outside = touch_audio(tmp_path / "outside.ogg")
     root = tmp_path / "data"
@@ -132,7 +156,12 @@ def test_unusable_rows_are_set_aside_with_their_row(tmp_path: Path) -> None:
         ["birdclef-2024", 6, "XC4", "bad secondary labels"],
     ]
     assert (loaded.counts["rows"], loaded.counts["usable"]) == (5, 1)
-    assert count_reasons(loaded.set_aside)["empty_file"] == 1
+    assert list(count_reasons(loaded.set_aside).items()) == [
+        ("bad_secondary_labels", 1),
+        ("empty_file", 1),
+        ("link_leaves_the_data_folder", 1),
+        ("missing_on_disk", 1),
+    ]
 
 
 def test_one_id_under_two_species_is_one_recording_with_both(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_other_encodings_and_missing_files_are_errors(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "id\né\n", "latin-1")
     with pytest.raises(TableError, match="UTF-8"):
         read_table(path, [])
-    with pytest.raises(TableError, match=r"u\.csv not found"):
+    with pytest.raises(TableError, match=r"u\.csv not found$"):
         read_table(tmp_path / "u.csv", [])
 
 

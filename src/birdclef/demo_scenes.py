@@ -10,7 +10,6 @@ from functools import cache
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from birdclef.synthesis import (
     SAMPLE_RATE_HZ,
@@ -49,18 +48,19 @@ FOCAL_QUIETEST_DB = -46.0  # peak of the quietest recording; most are far louder
 
 # Soundscapes: birds at any distance, in a wood, through one kind of recorder.
 DISTANCE_M = (15.0, 90.0)
-SNR_DB = (28.0, 0.0)  # of a song, in its own band: at the nearest and at the farthest
+SNR_DB = (30.0, 0.0)  # of a song, in its own band: at the nearest and at the farthest
 SNR_SPREAD_DB = 3.0  # standard deviation around that
-AUDIBLE_DB = 3.0  # a song counts as present from here on ...
+AUDIBLE_DB = 5.0  # a song counts as present from here on ...
 AUDIBLE_S = 0.6  # ... and with this much of its syllables in a window, or with half of them
 REVERB_S = (0.5, 1.2)  # time to fall by 60 dB, one value a site
 REVERB_SHARE = (0.25, 0.8)  # of a song's energy, at the nearest and at the farthest
 BIRDS_PER_MINUTE = (3.0, 6.0)
 BOUT_S = (8.0, 30.0)  # for how long a bird goes on singing
-RECORDER_TILT_DB = -2.0  # per octave
-RECORDER_LOW_PASS_HZ = 9000.0
+RECORDER_TILT_DB = -1.5  # per octave
+RECORDER_LOW_PASS_HZ = 10_000.0
 RECORDER_HISS_DB = -66.0  # root mean square
-INSECT_SHARE, RAIN_SHARE, WIND_SHARE = 0.6, 0.25, 0.5  # of soundscapes that have them
+INSECT_SHARE, RAIN_SHARE, WIND_SHARE = 0.5, 0.2, 0.4  # of soundscapes that have them
+INSECT_DB, RAIN_DB, WIND_DB = (-20.0, -6.0), (-18.0, -6.0), (-12.0, 4.0)  # over the rest
 SITES = 4
 
 
@@ -83,44 +83,45 @@ def _whistles(*contours_khz: tuple[float, ...], length_s: float) -> tuple[Syllab
 
 SPECIES = (  # the commonest first; the demo takes the first few
     Species("ashtri9", "Ashen Trillfinch", "Trillaria cinerea", Voice(
-        (Syllable((5300.0, 4300.0, 3500.0), 0.05, (1.0, 0.1)),), (10, 18), 0.03, (0.2, 1.0))),
+        (Syllable((5600.0, 4500.0, 3600.0), 0.06, (1.0, 0.15)),), (12, 20), 0.025, (0.2, 0.9))),
     Species("rustri9", "Rusty Trillfinch", "Trillaria ferruginea", Voice(
-        (Syllable((5000.0, 4100.0, 3300.0), 0.07, (1.0, 0.1)),), (7, 12), 0.06, (0.2, 1.0))),
+        (Syllable((5300.0, 4200.0, 3300.0), 0.11, (1.0, 0.15)),), (7, 12), 0.07, (0.2, 0.9))),
     Species("mosdov9", "Moss Dove", "Muscolumba viridis", Voice(
-        (Syllable((440.0, 520.0, 500.0), 0.22, (1.0, 0.25, 0.05)),
-         Syllable((500.0, 470.0, 440.0), 0.45, (1.0, 0.25, 0.05))), (1, 3), 0.15, (0.2, 1.0))),
+        (Syllable((480.0, 640.0, 600.0), 0.22, (1.0, 0.7, 0.5, 0.3, 0.1)),
+         Syllable((600.0, 560.0, 470.0), 0.5, (1.0, 0.7, 0.5, 0.3, 0.1))), (1, 3), 0.1, (0.2, 0.8))),
     Species("coacro9", "Coal Crow", "Corvulus carbo", Voice(
-        (Syllable((620.0, 780.0, 740.0, 560.0), 0.32, (0.5, 0.9, 1.0, 0.8, 0.6, 0.4, 0.2)),),
-        (2, 4), 0.25, (0.2, 1.0))),
+        (Syllable((620.0, 780.0, 740.0, 560.0), 0.34,
+                  (0.4, 0.7, 1.0, 1.0, 0.9, 0.7, 0.5, 0.4, 0.3, 0.2), pulse_hz=70.0),),
+        (2, 5), 0.2, (0.2, 0.9))),
     Species("lanwar9", "Lantern Warbler", "Lucisylvia vespera", Voice(
-        _whistles((3.2, 4.6), (5.2, 3.8), (4.0, 5.6, 4.2), (3.0, 3.1), (5.8, 4.4), (4.4, 3.2, 4.6),
-                  (3.6, 5.0, 5.2), (4.9, 4.8), length_s=0.13),
-        (8, 14), 0.05, (0.2, 1.0), shuffled=True)),
+        _whistles((4.0, 6.4), (7.2, 4.6), (5.0, 7.4, 5.2), (4.2, 4.3), (7.4, 5.2), (5.6, 4.0, 5.9),
+                  (4.4, 6.6, 6.8), (6.4, 6.2), length_s=0.14),
+        (9, 16), 0.04, (0.2, 0.9), shuffled=True)),
     Species("glawar9", "Glade Warbler", "Lucisylvia saltus", Voice(
-        _whistles((2.6, 3.8), (4.6, 3.2), (3.2, 4.6, 3.4), (2.5, 2.6), (4.9, 3.6), (3.6, 2.6, 3.8),
-                  (3.0, 4.1, 4.3), (4.1, 4.0), length_s=0.18),
-        (6, 11), 0.09, (0.2, 1.0), shuffled=True)),
+        _whistles((3.2, 5.1), (5.7, 3.6), (4.0, 5.9, 4.1), (3.3, 3.4), (5.9, 4.1), (4.4, 3.2, 4.7),
+                  (3.5, 5.2, 5.4), (5.1, 5.0), length_s=0.20),
+        (7, 12), 0.07, (0.2, 0.9), shuffled=True)),
     Species("buzcis9", "Buzzing Cisticole", "Cisticolina susurrans", Voice(
-        (Syllable((5600.0, 6600.0, 6900.0), 0.65, (1.0, 0.1), pulse_hz=95.0),),
-        (1, 3), 0.2, (0.2, 1.0))),
+        (Syllable((6600.0, 7900.0, 8300.0), 0.7, (1.0, 0.1), pulse_hz=130.0),),
+        (1, 3), 0.15, (0.2, 0.8))),
     Species("ratkin9", "Rattling Kingfisher", "Crepitalcyon rapidus", Voice(
-        (Syllable((2200.0, 3300.0, 2400.0), 0.045, (1.0, 0.5, 0.25)),),
-        (12, 24), 0.04, (0.2, 1.0), pitch_drift=0.99, tempo_drift=0.96)),
+        (Syllable((1900.0, 3100.0, 2100.0), 0.05, (1.0, 0.8, 0.6, 0.3)),),
+        (14, 26), 0.04, (0.2, 0.9), pitch_drift=0.99, tempo_drift=0.97)),
     Species("twocuc9", "Twofold Cuckoo", "Echocuculus duplex", Voice(
-        (Syllable((1500.0, 1560.0, 1480.0), 0.2, (1.0, 0.12, 0.05)),
-         Syllable((1180.0, 1200.0, 1150.0), 0.26, (1.0, 0.12, 0.05))),
-        (2, 4), 0.12, (0.2, 1.0))),
+        (Syllable((1480.0, 1600.0, 1450.0), 0.2, (1.0, 0.4, 0.15)),
+         Syllable((1150.0, 1220.0, 1060.0), 0.28, (1.0, 0.4, 0.15))),
+        (2, 5), 0.1, (0.2, 0.8))),
     Species("fevcuc9", "Fever Cuckoo", "Echocuculus febrilis", Voice(
-        (Syllable((1350.0, 1400.0, 1380.0), 0.14, (1.0, 0.12, 0.05)),
-         Syllable((1400.0, 1720.0, 1680.0), 0.22, (1.0, 0.12, 0.05)),
-         Syllable((1300.0, 1280.0, 1220.0), 0.14, (1.0, 0.12, 0.05))),
-        (2, 4), 0.07, (0.2, 1.0), pitch_drift=1.05)),
+        (Syllable((1250.0, 1350.0, 1320.0), 0.13, (1.0, 0.4, 0.15)),
+         Syllable((1350.0, 1800.0, 1750.0), 0.22, (1.0, 0.4, 0.15)),
+         Syllable((1300.0, 1260.0, 1120.0), 0.13, (1.0, 0.4, 0.15))),
+        (2, 5), 0.05, (0.2, 0.8), pitch_drift=1.05)),
     Species("neeflo9", "Needle Flowerpecker", "Acusia minima", Voice(
-        (Syllable((8600.0, 8300.0, 8400.0), 0.16, (1.0,)),
-         Syllable((7400.0, 8900.0), 0.08, (1.0,))), (2, 5), 0.14, (0.2, 1.0))),
+        (Syllable((9600.0, 9000.0, 9200.0), 0.2, (1.0,)),
+         Syllable((8000.0, 9800.0), 0.1, (1.0,))), (3, 6), 0.08, (0.2, 0.8))),
     Species("fluthr9", "Fluted Thrush", "Tibiaturdus lentus", Voice(
-        _whistles((2.0, 2.0), (2.7, 2.6), (1.7, 2.3), (3.1, 2.5), (2.3, 1.9, 2.4), length_s=0.42),
-        (3, 5), 0.16, (0.2, 1.0), shuffled=True)),
+        _whistles((2.0, 2.3), (2.9, 2.4), (1.8, 2.7), (3.3, 2.5), (2.5, 1.9, 2.8), length_s=0.45),
+        (3, 6), 0.1, (0.2, 0.9), shuffled=True)),
     # No species of the competition: a label that is to be dropped, a sound to be ignored.
     Species("wanpip9", "Wandering Pipit", "Errantus vagus", Voice(
         (Syllable((6000.0, 7200.0, 5600.0), 0.09, (1.0, 0.1)),), (2, 5), 0.2, (0.2, 1.0))),
@@ -309,14 +310,14 @@ def _ambience(site: Site, n_samples: int, rng: Generator) -> Sound:
     """Everything in a soundscape that is no bird; the steady part has root mean square 1."""
     sound = noise(n_samples, -4.0, rng)
     if rng.uniform() < INSECT_SHARE:
-        level = decibels(rng.uniform(-16.0, -2.0))
+        level = decibels(rng.uniform(*INSECT_DB))
         sound += insects(n_samples, site.insect_hz, site.insect_pulse_hz, rng) * level
     if rng.uniform() < RAIN_SHARE:
         sound += rain(n_samples, 10.0 ** rng.uniform(0.5, 2.0), rng) * np.float32(
-            decibels(rng.uniform(-14.0, -2.0))
+            decibels(rng.uniform(*RAIN_DB))
         )
     if rng.uniform() < WIND_SHARE:
-        sound += wind(n_samples, rng) * decibels(rng.uniform(-6.0, 9.0))
+        sound += wind(n_samples, rng) * decibels(rng.uniform(*WIND_DB))
     return sound
 
 

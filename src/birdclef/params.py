@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 
 class ParamsError(ValueError):
@@ -109,9 +117,15 @@ class MelParams(Section):
         return self
 
 
+def _bool_or_file(value: Any) -> bool | str:
+    if isinstance(value, bool) or (isinstance(value, str) and value):
+        return value
+    raise ValueError("should be true, false or a file of weights")
+
+
 class TrainParams(Section):
     backbone: Annotated[str, Field(min_length=1)]
-    pretrained: bool | Annotated[str, Field(min_length=1)]
+    pretrained: Annotated[bool | str, PlainValidator(_bool_or_file)]
     drop_rate: Annotated[Float, Field(ge=0, lt=1)]
     batch: Annotated[int, Field(ge=2)]
     min_recordings: Annotated[int, Field(ge=0)]

@@ -39,7 +39,6 @@ def read_table(path: Path, required: Sequence[str], cure: str = "") -> pd.DataFr
                 keep_default_na=False,  # "NA" and "null" are text like any other
                 skip_blank_lines=False,  # they count as rows
                 index_col=False,
-                encoding="utf-8-sig",
             )
     except FileNotFoundError:
         raise TableError(f"{path} not found{cure and '; '}{cure}") from None

@@ -1,0 +1,52 @@
+# Every target works without an activated environment; `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install repro report test lint format lock determinism clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0] + \
+		"; name another: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	python -m pip install --quiet --requirement requirements.lock
+	python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+install: $(INSTALLED) ## make .venv with the pinned packages
+
+repro: install ## run every stage that is not up to date, then show the scores
+	dvc repro
+	@birdclef report
+
+report: install ## show the scores of the last run
+	@birdclef report
+
+test: install ## run all tests
+	python -m pytest
+
+lint: install ## check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+format: install ## rewrite the code in the house style
+	ruff check --fix .
+	ruff format .
+
+determinism: install ## run the pipeline anew in a temporary clone; every hash must come out the same
+	python -m pytest -m determinism --override-ini addopts=
+
+lock: install ## pin the closure of pyproject.toml anew, for every platform
+	python -m pip install --quiet uv
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev pyproject.toml \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.lock
+
+clean: ## remove what a run leaves beside DVC's outputs
+	rm -rf .resume .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots

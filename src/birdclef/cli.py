@@ -1,0 +1,62 @@
+"""The `birdclef` command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@app.command()
+def report() -> None:
+    """Show the scores of the last run of the pipeline."""
+    from rich import print
+
+    from birdclef.report import model_lines, scores_table
+
+    try:
+        print(scores_table(), *model_lines(), sep="\n")
+    except FileNotFoundError as error:
+        raise SystemExit(str(error)) from None
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.")],
+    model: Annotated[Path, typer.Option(help="The exported model.")] = Path("models/birdclef.onnx"),
+    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("detections.csv"),
+    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out below.")] = 0.1,
+    threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0: all.")] = 0,
+) -> None:
+    """Detect species in recordings of any length; exits with 1 if a file could not be read."""
+    import pandas as pd
+
+    from birdclef.audio import AudioError
+    from birdclef.detections import Detection, detections, find_recordings
+    from birdclef.files import write_csv
+    from birdclef.inference import Detector, ModelFileError
+    from birdclef.progress import console, track
+
+    try:
+        detector, recordings = Detector(model, threads), find_recordings(paths)
+    except (ModelFileError, FileNotFoundError) as error:
+        raise SystemExit(str(error)) from None
+    rows: list[Detection] = []
+    bad: list[str] = []
+    for path in track(recordings, "recordings", len(recordings)):
+        try:
+            windows = detector.windows(path)
+            rows += list(detections(detector, str(path), windows, min_confidence))
+        except AudioError as error:
+            bad.append(f"skipped {path}: {error}")
+    write_csv(pd.DataFrame(rows, columns=list(Detection._fields)), out, float_format="%.5g")
+    for line in bad:
+        console.print(line, markup=False, highlight=False)
+    console.print(f"{len(rows)} detections in {len(recordings) - len(bad)} recordings: {out}")
+    if bad:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

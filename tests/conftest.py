@@ -1,0 +1,34 @@
+"""Shared fixtures: the demo's parameters, and small ones for quick models."""
+
+from pathlib import Path
+
+import pytest
+
+from birdclef.params import Params, load_params
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    """params.yaml as it is."""
+    return load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def small_params(params: Params) -> Params:
+    """The same with a half-second clip, a 32x32 mel and the smallest useful backbone."""
+    clips = params.clips.model_copy(update={"clip_s": 0.5, "shift_s": 0.1})
+    mel = {"n_mels": 32, "n_frames": 33, "f_min": 200.0}
+    train = {"backbone": "test_efficientnet", "batch": 8, "min_recordings": 4}
+    level = {"epochs": 3, "seed": 7}
+    return params.model_copy(
+        update={
+            "clips": clips,
+            "mel": params.mel.model_copy(update=mel),
+            "train": params.train.model_copy(update=train),
+            "train_l1": params.train_l1.model_copy(update=level),
+            "train_l2": params.train_l2.model_copy(update=level),
+            "runtime": params.runtime.model_copy(update={"device": "cpu"}),
+        }
+    )

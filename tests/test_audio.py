@@ -1,0 +1,100 @@
+"""Decoding: right samples, right lengths, and a reason for whatever cannot be used."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from birdclef.audio import AudioError, read_head_and_tail, stream
+from sounds import RATE_HZ, ramp, tone, write
+
+
+def test_long_recording_gives_its_two_ends(tmp_path: Path) -> None:
+    whole = ramp(20)
+    found = read_head_and_tail(write(tmp_path / "a.wav", whole), RATE_HZ, 6.0)
+    assert len(found) == 12 * RATE_HZ
+    np.testing.assert_allclose(found[: 6 * RATE_HZ], whole[: 6 * RATE_HZ], atol=1e-4)
+    np.testing.assert_allclose(found[6 * RATE_HZ :], whole[-6 * RATE_HZ :], atol=1e-4)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 6.0, 11.9, 12.0])
+def test_short_recording_is_kept_whole(tmp_path: Path, seconds: float) -> None:
+    found = read_head_and_tail(write(tmp_path / "a.wav", ramp(seconds)), RATE_HZ, 6.0)
+    np.testing.assert_allclose(found, ramp(seconds), atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", ["ogg", "mp3", "flac", "wav"])
+@pytest.mark.parametrize("rate_hz", [22_050, 32_000, 44_100, 48_000])
+def test_any_format_and_rate_keeps_pitch_and_length(
+    tmp_path: Path, suffix: str, rate_hz: int
+) -> None:
+    path = write(tmp_path / f"a.{suffix}", tone(20, 1000, rate_hz), rate_hz)
+    found = read_head_and_tail(path, RATE_HZ, 6.0)
+    assert len(found) == 12 * RATE_HZ
+    for part in (found[: 6 * RATE_HZ], found[6 * RATE_HZ :]):
+        middle = part[RATE_HZ:-RATE_HZ]
+        spectrum = np.abs(np.fft.rfft(middle))
+        assert spectrum.argmax() * RATE_HZ / len(middle) == pytest.approx(1000, abs=1)
+
+
+def test_stereo_is_averaged(tmp_path: Path) -> None:
+    sides = np.stack([ramp(1), -0.5 * ramp(1)], axis=1)
+    with soundfile.SoundFile(tmp_path / "a.wav", "w", RATE_HZ, 2) as file:
+        file.write(sides)
+    found = read_head_and_tail(tmp_path / "a.wav", RATE_HZ, 6.0)
+    np.testing.assert_allclose(found, 0.25 * ramp(1), atol=1e-4)
+
+
+def _float_wav(path: Path, samples: np.ndarray, rate_hz: int = RATE_HZ) -> None:
+    soundfile.write(path, samples, rate_hz, subtype="FLOAT")
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        (np.zeros(1000), "silent"),
+        (np.array([0.1] * 50 + [np.nan]), "NaN"),
+        (np.array([0.1] * 50 + [np.inf]), "infinite"),
+        (np.array([0.5]), "1 samples"),
+        (np.zeros(0), "0 samples"),
+        (np.full((100, 32), 0.1), "32 channels"),
+    ],
+)
+def test_useless_sound_is_refused_with_the_reason(
+    tmp_path: Path, samples: np.ndarray, reason: str
+) -> None:
+    _float_wav(tmp_path / "a.wav", samples)
+    with pytest.raises(AudioError, match=reason):
+        read_head_and_tail(tmp_path / "a.wav", RATE_HZ, 6.0)
+
+
+def test_absurd_rate_and_broken_files_are_refused(tmp_path: Path) -> None:
+    _float_wav(tmp_path / "slow.wav", np.full(100, 0.1), 8)
+    with pytest.raises(AudioError, match="sample rate 8 Hz"):
+        read_head_and_tail(tmp_path / "slow.wav", RATE_HZ, 6.0)
+    for content in (b"", b"OggS" + bytes(200), b"not audio"):
+        (tmp_path / "broken.ogg").write_bytes(content)
+        with pytest.raises(AudioError, match="unreadable"):
+            read_head_and_tail(tmp_path / "broken.ogg", RATE_HZ, 6.0)
+
+
+def test_truncated_file_gives_what_can_be_decoded_or_a_reason(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ogg", tone(20))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    try:
+        found = read_head_and_tail(path, RATE_HZ, 6.0)
+    except AudioError:
+        return
+    assert 0 < len(found) <= 12 * RATE_HZ
+
+
+@pytest.mark.parametrize("rate_hz", [32_000, 44_100])
+def test_stream_is_the_whole_file_in_pieces(tmp_path: Path, rate_hz: int) -> None:
+    path = write(tmp_path / "a.flac", tone(25, 1000, rate_hz), rate_hz)
+    blocks = list(stream(path, RATE_HZ))
+    assert len(blocks) > 1
+    whole = np.concatenate(blocks)
+    assert len(whole) == pytest.approx(25 * RATE_HZ, abs=2)
+    expected = tone(25)[: len(whole)]
+    np.testing.assert_allclose(whole[100:-100], expected[100 : len(whole) - 100], atol=2e-3)

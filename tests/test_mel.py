@@ -1,0 +1,90 @@
+"""The front end against domain facts, an independent STFT, and its exportable twin."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import signal
+
+from birdclef.mel import ExportableLogMel, LogMel, hop_length
+from birdclef.params import Params
+
+
+def _tone(params: Params, frequency_hz: float) -> torch.Tensor:
+    time_s = torch.arange(params.clips.clip_samples) / params.clips.sample_rate_hz
+    return torch.sin(2 * torch.pi * frequency_hz * time_s)[None]
+
+
+def _band_edges_hz(params: Params) -> np.ndarray:
+    """Edges of the HTK mel bands, worked out by the textbook formula."""
+    mel = params.mel
+    low, high = (2595 * np.log10(1 + f / 700) for f in (mel.f_min, mel.f_max))
+    return 700 * (10 ** (np.linspace(low, high, mel.n_mels + 2) / 2595) - 1)
+
+
+@pytest.mark.parametrize("frequency_hz", [440.0, 1000.0, 4000.0, 11000.0])
+def test_a_sine_lights_the_band_that_holds_it(params: Params, frequency_hz: float) -> None:
+    image = LogMel(params.mel, params.clips)(_tone(params, frequency_hz))
+    band = int(image[0, 0].mean(dim=1).argmax())
+    edges = _band_edges_hz(params)
+    assert edges[band] <= frequency_hz <= edges[band + 2]
+
+
+def test_power_is_that_of_an_independent_stft(params: Params) -> None:
+    mel, clips = params.mel, params.clips
+    waveform = np.random.default_rng(0).standard_normal(clips.clip_samples)
+    hop, edge = hop_length(mel, clips), mel.n_fft // 2
+    padded = np.pad(waveform, edge, mode="reflect")
+    window = np.pad(signal.get_window("hann", mel.win_length), (mel.n_fft - mel.win_length) // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, mel.n_fft)[::hop]
+    power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2  # (frame, bin)
+    bins_hz = np.fft.rfftfreq(mel.n_fft, 1 / clips.sample_rate_hz)
+    edges = _band_edges_hz(params)
+    rising = (bins_hz[:, None] - edges[:-2]) / np.diff(edges)[:-1]
+    falling = (edges[2:] - bins_hz[:, None]) / np.diff(edges)[1:]
+    expected = (power @ np.maximum(0, np.minimum(rising, falling))).T
+    found = LogMel(mel, clips).mel_power(torch.from_numpy(waveform).float()[None])[0].numpy()
+    assert found.shape == (mel.n_mels, mel.n_frames)
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-3 * expected.mean())
+
+
+def test_image_is_scaled_decibels_twice_and_a_ramp(params: Params) -> None:
+    front_end = LogMel(params.mel, params.clips)
+    waveform = torch.randn(2, params.clips.clip_samples, generator=torch.Generator().manual_seed(0))
+    image = front_end(waveform)
+    assert image.shape == (2, 3, 224, 224)
+    deviation = waveform.std(dim=1, keepdim=True, correction=0)
+    expected = (10 * front_end.mel_power(waveform / deviation).clamp(min=1e-10).log10() - 40) / 80
+    torch.testing.assert_close(image[:, 0], expected)
+    torch.testing.assert_close(image[:, 1], expected)
+    torch.testing.assert_close(image[:, 2], torch.linspace(0, 1, 224)[:, None].expand(2, 224, 224))
+
+
+def test_level_does_not_matter_and_silence_is_finite(params: Params) -> None:
+    front_end = LogMel(params.mel, params.clips)
+    waveform = torch.randn(1, params.clips.clip_samples, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(front_end(waveform), front_end(0.003 * waveform), atol=1e-4, rtol=0)
+    assert torch.isfinite(front_end(torch.zeros_like(waveform))).all()
+
+
+def test_autocast_does_not_lower_the_precision(params: Params) -> None:
+    front_end = LogMel(params.mel, params.clips)
+    waveform = torch.randn(1, params.clips.clip_samples, generator=torch.Generator().manual_seed(2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        image = front_end(waveform)
+    assert image.dtype == torch.float32
+    torch.testing.assert_close(image, front_end(waveform))
+
+
+def test_exportable_twin_agrees(params: Params, small_params: Params) -> None:
+    for p in (params, small_params):
+        waveform = torch.randn(3, p.clips.clip_samples, generator=torch.Generator().manual_seed(3))
+        waveform[2] = 0
+        plain, twin = LogMel(p.mel, p.clips), ExportableLogMel(p.mel, p.clips)
+        torch.testing.assert_close(twin(waveform), plain(waveform), atol=1e-3, rtol=0)
+
+
+def test_hop_follows_from_frames(params: Params) -> None:
+    assert hop_length(params.mel, params.clips) == 717
+    bad = params.mel.model_copy(update={"n_frames": 60_000})
+    with pytest.raises(ValueError, match=r"mel\.n_frames = 60000 .* set mel\.n_frames = "):
+        hop_length(bad, params.clips)

@@ -1,0 +1,123 @@
+"""Backbones, weights files and checkpoints: right, or refused with the reason."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from birdclef.model import (
+    Ensemble,
+    ModelError,
+    create_classifier,
+    load_checkpoint,
+    save_checkpoint,
+)
+from birdclef.params import Params
+
+SPECIES = ["a", "b", "c"]
+
+
+def _create(params: Params, seed: int = 0, **train: object):  # type: ignore[no-untyped-def]
+    changed = params.train.model_copy(update=train)
+    return create_classifier(changed, params.mel, params.clips, SPECIES, seed)
+
+
+def test_seed_decides_the_random_weights(small_params: Params) -> None:
+    same, again, other = (_create(small_params, seed).backbone.state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(same[k], again[k]) for k in same)
+    assert not all(torch.equal(same[k], other[k]) for k in same)
+
+
+def test_checkpoint_round_trip_and_same_bytes(tmp_path: Path, small_params: Params) -> None:
+    classifier = _create(small_params).eval()
+    for name in ("a", "b"):
+        save_checkpoint(classifier, tmp_path / name / "model.safetensors")
+    one, two = (tmp_path / name / "model.safetensors" for name in ("a", "b"))
+    assert one.read_bytes() == two.read_bytes()
+    loaded = load_checkpoint(one, small_params.mel, small_params.clips)
+    waveforms = torch.randn(2, small_params.clips.clip_samples)
+    assert loaded.species == SPECIES
+    torch.testing.assert_close(loaded(waveforms), classifier(waveforms))
+
+
+def test_ensemble_is_each_model_on_one_mel(small_params: Params) -> None:
+    models = [_create(small_params, seed).eval() for seed in (1, 2)]
+    waveforms = torch.randn(2, small_params.clips.clip_samples)
+    together = Ensemble.of(models)(waveforms)
+    torch.testing.assert_close(together, torch.stack([m(waveforms) for m in models]))
+    models[1].species = ["c", "b", "a"]
+    with pytest.raises(ModelError, match="same species"):
+        Ensemble.of(models)
+
+
+def test_unknown_backbone_names_near_ones(small_params: Params) -> None:
+    with pytest.raises(ModelError, match=r"efficientvit_b9.*no timm model.*efficientvit_b0"):
+        _create(small_params, backbone="efficientvit_b9")
+
+
+def _donor(params: Params) -> dict[str, torch.Tensor]:
+    weights = _create(params, seed=5).backbone.state_dict()
+    return {key: value.contiguous() for key, value in weights.items()}
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_weights_file_fills_all_but_the_head(
+    tmp_path: Path, small_params: Params, suffix: str
+) -> None:
+    donor = _donor(small_params)
+    donor["classifier.weight"] = torch.zeros(1000, donor["classifier.weight"].shape[1])
+    donor["classifier.bias"] = torch.zeros(1000)
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".pt":
+        torch.save(donor, path)
+    else:
+        save_file(donor, path)
+    filled = _create(small_params, seed=6, pretrained=str(path)).backbone.state_dict()
+    for key, value in filled.items():
+        assert key.startswith("classifier.") or torch.equal(value, donor[key])
+    assert filled["classifier.weight"].shape[0] == 3
+
+
+def test_weights_that_do_not_fit_name_the_tensors(tmp_path: Path, small_params: Params) -> None:
+    donor = _donor(small_params)
+    donor["conv_stem.weight"] = torch.zeros(1, 1, 3, 3)
+    donor["strange"] = torch.zeros(1)
+    del donor["bn1.weight"]
+    save_file(donor, tmp_path / "w.safetensors")
+    with pytest.raises(ModelError) as error:
+        _create(small_params, pretrained=str(tmp_path / "w.safetensors"))
+    for part in ("bn1.weight missing", "strange unknown", "conv_stem.weight is (1, 1, 3, 3), not"):
+        assert part in str(error.value)
+
+
+def test_weights_file_is_never_executed(tmp_path: Path, small_params: Params) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "executed",))
+
+    torch.save({"w": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(ModelError, match="neither safetensors nor a plain torch state dict"):
+        _create(small_params, pretrained=str(tmp_path / "evil.pt"))
+    assert not (tmp_path / "executed").exists()
+
+
+def test_missing_files_say_how_to_get_them(tmp_path: Path, small_params: Params) -> None:
+    with pytest.raises(ModelError, match="no such file"):
+        _create(small_params, pretrained=str(tmp_path / "none.safetensors"))
+    with pytest.raises(ModelError, match=r"dvc repro.*dvc pull"):
+        load_checkpoint(tmp_path / "none.safetensors", small_params.mel, small_params.clips)
+    (tmp_path / "bad.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(ModelError, match="no checkpoint of this pipeline"):
+        load_checkpoint(tmp_path / "bad.safetensors", small_params.mel, small_params.clips)
+
+
+def test_failed_download_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, small_params: Params
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(
+        "timm.create_model", lambda *_, **__: (_ for _ in ()).throw(OSError("no route"))
+    )
+    with pytest.raises(ModelError, match=r"could not be downloaded \(no route\).*to that file"):
+        _create(small_params, pretrained=True)

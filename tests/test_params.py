@@ -1,0 +1,138 @@
+"""Every wrong parameter names its key, its value and what is allowed."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from birdclef.params import ParamsError, load_params
+
+ROOT = Path(__file__).parents[1]
+RECIPE = ROOT / "recipes/birdclef-2024.yaml"
+
+
+def _values(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load(path.read_text())
+    return values
+
+
+def _keys(values: dict[str, Any], prefix: str = "") -> set[str]:
+    keys = set()
+    for name, value in values.items():
+        keys |= _keys(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name}
+    return keys
+
+
+def _load(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> Any:
+    values = copy.deepcopy(_values(ROOT / "params.yaml"))
+    change(values)
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return load_params(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("train.batch", "many", "should be a valid integer"),
+        ("train.batch", True, "should be a valid integer"),
+        ("train.batch", 1, "should be greater than or equal to 2"),
+        ("train.drop_rate", 1.0, "should be less than 1"),
+        ("train.max_lr", float("nan"), "should be a finite number"),
+        ("train.pretrained", 3, "should be true, false or a file"),
+        ("pseudo_label.transform", "max", "should be 'none', 'max_over_models' or"),
+        ("runtime.device", "tpu", "should be 'auto', 'cpu' or 'cuda'"),
+        ("train_l1.clip_grad", -2.0, "should be greater than 0"),
+        ("train", None, "should be"),
+    ],
+)
+def test_wrong_value_is_named(tmp_path: Path, key: str, value: object, allowed: str) -> None:
+    *sections, last = key.split(".")
+
+    def change(values: dict[str, Any]) -> None:
+        for section in sections:
+            values = values[section]
+        values[last] = value
+
+    with pytest.raises(ParamsError) as error:
+        _load(tmp_path, change)
+    assert f"{key} = {value!r}" in str(error.value)
+    assert allowed in str(error.value)
+
+
+def test_unknown_key_is_named_with_the_nearest_known(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"train\.weigth_decay is not.*did you mean weight_decay"):
+        _load(tmp_path, lambda values: values["train"].update(weigth_decay=0.1))
+    with pytest.raises(ParamsError, match=r"mixup\.xyz is not a parameter; known here: min_weight"):
+        _load(tmp_path, lambda values: values["train_l1"]["mixup"].update(xyz=1))
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    def change(values: dict[str, Any]) -> None:
+        values["train"]["batch"] = 0
+        del values["mel"]
+
+    with pytest.raises(ParamsError, match=r"mel is missing(.|\n)*train\.batch = 0"):
+        _load(tmp_path, change)
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "message"),
+    [
+        ("folds", {"run": [0, 3]}, "distinct folds from 0 to count - 1 = 2"),
+        ("folds", {"run": [1, 1]}, "distinct folds"),
+        ("mel", {"f_max": 16001.0}, "at most half"),
+        ("mel", {"f_min": 15000.0}, "f_min must be below f_max"),
+        ("mel", {"win_length": 2048}, "win_length must be at most n_fft"),
+        ("demo", {"min_recordings": 50}, "min_recordings must be at most max_recordings"),
+    ],
+)
+def test_values_that_do_not_fit_each_other(
+    tmp_path: Path, section: str, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ParamsError, match=message):
+        _load(tmp_path, lambda values: values[section].update(change))
+
+
+def test_exponents_as_dvc_writes_them_are_numbers(tmp_path: Path) -> None:
+    assert _load(tmp_path, lambda v: v["train"].update(max_lr="5e-05")).train.max_lr == 5e-5
+
+
+def test_unusable_files(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="not found; run from the repository's root"):
+        load_params(tmp_path / "none.yaml")
+    (tmp_path / "list.yaml").write_text("[1, 2]")
+    with pytest.raises(ParamsError, match="must be a mapping"):
+        load_params(tmp_path / "list.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    with pytest.raises(ParamsError, match="not valid YAML"):
+        load_params(tmp_path / "broken.yaml")
+
+
+def test_full_size_recipe_has_the_same_keys_and_the_published_values() -> None:
+    assert _keys(_values(RECIPE)) == _keys(_values(ROOT / "params.yaml"))
+    recipe = load_params(RECIPE)
+    assert recipe.folds.count == 5
+    assert recipe.train.batch == 128
+    assert recipe.train.pretrained is True
+    assert (recipe.train_l1.epochs, recipe.train_l2.epochs) == (30, 88)
+    assert recipe.train_l2.pseudo_ratio * recipe.train.batch == 192
+
+
+def test_every_parameter_is_explained_and_read() -> None:
+    """A line of prose beside each key, and code that reads it."""
+    source = "\n".join(p.read_text() for p in (ROOT / "src").rglob("*.py") if p.name != "params.py")
+    derived = {"clip_s", "shift_s"}  # read inside params.py, as sample counts
+    for key in _keys(_values(ROOT / "params.yaml")):
+        name = key.rsplit(".", 1)[-1]
+        assert f".{name}" in source or name in derived, f"nobody reads {key}"
+    for path in (ROOT / "params.yaml", RECIPE):
+        bare = [
+            line.strip()
+            for line in path.read_text().splitlines()
+            if line.startswith(" ") and ": " in line and "#" not in line
+        ]
+        assert not bare

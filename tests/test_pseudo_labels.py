@@ -1,0 +1,63 @@
+"""Each transform against values worked out by hand."""
+
+import numpy as np
+import pytest
+
+from birdclef.params import PseudoLabelParams
+from birdclef.pseudo_labels import soft_labels
+
+# (model, window, species): two teachers, three windows of two soundscapes, one species
+LOGITS = np.array([[[0.0], [2.0], [-4.0]], [[1.0], [-2.0], [6.0]]], np.float32)
+SOUNDSCAPES = ["x", "x", "y"]
+
+
+def _labels(logits: np.ndarray = LOGITS, **choice: object) -> np.ndarray:
+    values = {"teacher": "same_fold", "transform": "none", "max_logit": 16.0} | choice
+    return soft_labels(logits, SOUNDSCAPES, PseudoLabelParams(**values))  # type: ignore[arg-type]
+
+
+def _sigmoid(values: object) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.asarray(values, np.float64)))
+
+
+def test_none_is_the_teachers_own_probability() -> None:
+    np.testing.assert_allclose(_labels(), _sigmoid(LOGITS), rtol=1e-5)
+
+
+def test_max_over_models() -> None:
+    # M = [1, 2, 6], mean 3; the teachers' means are -2/3 and 5/3
+    first = (np.array([0, 2, -4]) + [1, 2, 6] + (-2 / 3 - 3)) / 2
+    second = (np.array([1, -2, 6]) + [1, 2, 6] + (5 / 3 - 3)) / 2
+    expected = _sigmoid(np.stack([first, second])[:, :, None])
+    np.testing.assert_allclose(_labels(transform="max_over_models"), expected, rtol=1e-5)
+
+
+def test_max_over_windows_stays_within_a_soundscape() -> None:
+    # teacher 0: M = [2, 2, -4], mean 0; teacher 1: M = [1, 1, 6], mean 8/3
+    first = (np.array([0, 2, -4]) + [2, 2, -4] + (-2 / 3 - 0)) / 2
+    second = (np.array([1, -2, 6]) + [1, 1, 6] + (5 / 3 - 8 / 3)) / 2
+    expected = _sigmoid(np.stack([first, second])[:, :, None])
+    np.testing.assert_allclose(_labels(transform="max_over_windows"), expected, rtol=1e-5)
+
+
+def test_mean_teacher_gives_every_student_the_same() -> None:
+    found = _labels(teacher="mean")
+    np.testing.assert_allclose(found[0], _sigmoid(LOGITS).mean(axis=0), rtol=1e-5)
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("transform", ["none", "max_over_models", "max_over_windows"])
+def test_logits_are_clipped_first(transform: str) -> None:
+    far = np.where(LOGITS == 6, 500.0, LOGITS).astype(np.float32)
+    near = np.where(LOGITS == 6, 4.0, LOGITS).astype(np.float32)
+    np.testing.assert_array_equal(
+        _labels(far, transform=transform, max_logit=4.0),
+        _labels(near, transform=transform, max_logit=4.0),
+    )
+    assert np.isfinite(_labels(far, transform=transform, max_logit=16.0)).all()
+
+
+@pytest.mark.parametrize("transform", ["max_over_models", "max_over_windows"])
+def test_agreeing_teachers_of_a_steady_soundscape_are_left_as_they_are(transform: str) -> None:
+    steady = np.full((2, 3, 1), -1.5, np.float32)
+    np.testing.assert_allclose(_labels(steady, transform=transform), _sigmoid(steady), rtol=1e-5)

@@ -1,0 +1,55 @@
+"""The soundscape store: any length, any window, nothing lost."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from birdclef.params import Params
+from birdclef.soundscapes import read_window, store_soundscape, windows
+from sounds import RATE_HZ, tone, write
+
+
+@pytest.mark.parametrize("seconds", [3.0, 33.0])
+def test_windows_come_back_and_the_last_is_padded(
+    tmp_path: Path, params: Params, seconds: float
+) -> None:
+    whole = tone(seconds)
+    stored = store_soundscape(write(tmp_path / "a.wav", whole), tmp_path / "a.flac", RATE_HZ)
+    assert stored == (len(whole), "")
+    table = pd.DataFrame({"soundscape_id": ["a"], "samples": [stored.samples]})
+    listed = windows(table, params.clips)
+    clip = params.clips.clip_samples
+    assert len(listed) == -(-len(whole) // clip)
+    read = [read_window(tmp_path / "a.flac", s, params.clips) for s in listed["start_s"]]
+    assert {len(x) for x in read} == {clip}
+    padded = np.pad(whole, (0, len(listed) * clip - len(whole)))
+    np.testing.assert_allclose(np.concatenate(read), padded, atol=1e-4)
+
+
+def test_windows_are_listed_in_the_order_of_time(params: Params) -> None:
+    table = pd.DataFrame({"soundscape_id": ["b", "a"], "samples": [200_000, 160_000]})
+    assert windows(table, params.clips).to_numpy().tolist() == [
+        ["b", 0.0, 5.0],
+        ["b", 5.0, 10.0],
+        ["a", 0.0, 5.0],
+    ]
+
+
+def test_overdriven_sound_is_clipped_not_wrapped(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.array([0.5, 1.5, -1.5] * 100), RATE_HZ, subtype="FLOAT")
+    store_soundscape(tmp_path / "a.wav", tmp_path / "a.flac", RATE_HZ)
+    found, _ = soundfile.read(tmp_path / "a.flac")
+    assert found[1] > 0.99
+    assert found[2] < -0.99
+
+
+@pytest.mark.parametrize("content", [b"", b"OggS" + bytes(300)])
+def test_broken_soundscape_leaves_a_reason_and_no_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.ogg").write_bytes(content)
+    stored = store_soundscape(tmp_path / "a.ogg", tmp_path / "a.flac", RATE_HZ)
+    assert stored.samples == 0
+    assert "unreadable" in stored.reason
+    assert [p.name for p in tmp_path.iterdir()] == ["a.ogg"]

@@ -1,0 +1,161 @@
+"""The real trainer on a small real model: it learns, repeats, and survives being killed."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from birdclef.datasets import TrainingExamples
+from birdclef.device import prepare
+from birdclef.model import create_classifier
+from birdclef.params import Params
+from birdclef.resume import ResumePoint, fingerprint
+from birdclef.training import (
+    EpochReport,
+    FoldData,
+    Trainer,
+    TrainingError,
+    _optimizer,
+    parameter_groups,
+)
+from small_world import SPECIES, labeled_clips
+
+
+def _trainer(folder: Path, params: Params, **train: object) -> Trainer:
+    device = prepare(params.runtime)
+    clips = labeled_clips(folder, params)
+    labels = [SPECIES[i] for i in clips.targets.argmax(axis=1)]
+    held_out = np.arange(len(clips)) % 4 == 0
+    data = FoldData(
+        TrainingExamples(clips), labels, np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    )
+    train_params = params.train.model_copy(update=train)
+    classifier = create_classifier(train_params, params.mel, params.clips, SPECIES, seed=3)
+    return Trainer(classifier, data, 3, train_params, params.train_l1, 0.0, params.runtime, device)
+
+
+def _weights(trainer: Trainer) -> list[torch.Tensor]:
+    return [w.clone() for w in trainer.classifier.backbone.state_dict().values()]
+
+
+def test_loss_falls_and_held_out_species_are_told_apart(
+    tmp_path: Path, small_params: Params
+) -> None:
+    level = small_params.train_l1.model_copy(update={"epochs": 12})
+    params = small_params.model_copy(update={"train_l1": level})
+    trainer = _trainer(tmp_path, params)
+    logits = trainer.run(ResumePoint(tmp_path / "resume", "a"), lambda _: None)
+    losses = [row.loss for row in trainer.history]
+    assert losses[-1] < 0.6 * losses[0]
+    assert trainer.history[-1].macro_roc_auc == 1.0
+    assert logits.shape == (4, 2)
+
+
+class _KilledError(Exception):
+    pass
+
+
+def test_killed_after_any_epoch_it_ends_as_if_never_stopped(
+    tmp_path: Path, small_params: Params
+) -> None:
+    straight = _trainer(tmp_path / "a", small_params)
+    expected = straight.run(ResumePoint(tmp_path, "straight"), lambda _: None)
+
+    def kill(_: EpochReport) -> None:
+        raise _KilledError
+
+    resume = ResumePoint(tmp_path, "killed")
+    for run in range(2):
+        with pytest.raises(_KilledError):
+            _trainer(tmp_path / f"b{run}", small_params).run(resume, kill)
+    last = _trainer(tmp_path / "c", small_params)
+    found = last.run(resume, lambda _: None)
+    assert last.history == straight.history
+    np.testing.assert_array_equal(found, expected)
+    for a, b in zip(_weights(straight), _weights(last), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_other_params_or_data_have_another_resume_point(
+    tmp_path: Path, small_params: Params
+) -> None:
+    file = tmp_path / "index.csv"
+    file.write_text("a")
+    key = fingerprint([small_params.train], [file], "l1", 0)
+    assert fingerprint([small_params.train], [file], "l1", 0) == key
+    changed = small_params.train.model_copy(update={"max_lr": 0.1})
+    assert fingerprint([changed], [file], "l1", 0) != key
+    assert fingerprint([small_params.train], [file], "l1", 1) != key
+    file.write_text("b")
+    assert fingerprint([small_params.train], [file], "l1", 0) != key
+
+
+def test_biases_and_norms_do_not_decay() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2))
+    decayed, plain = parameter_groups(model, 0.01)
+    assert decayed["weight_decay"] == 0.01
+    assert plain["weight_decay"] == 0
+    assert [p.ndim for p in decayed["params"]] == [4, 2]
+    assert len(plain["params"]) == 4
+
+
+def test_learning_rate_follows_one_cycle(small_params: Params) -> None:
+    """Against the formula: cosine from max/25 up to max at 10 %, then down to start/100."""
+    train, steps = small_params.train, 101
+    optimizer, schedule = _optimizer(nn.Linear(2, 2), train, steps)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(rates) < steps:
+            schedule.step()
+    peak_at = 0.1 * steps - 1
+
+    def cosine(start: float, end: float, share: float) -> float:
+        return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
+
+    start, end = 0.003 / 25, 0.003 / 25 / 100
+    for step in (0, 4, 9):
+        assert rates[step] == pytest.approx(cosine(start, 0.003, step / peak_at))
+    for step in (10, 50, 100):
+        share = (step - peak_at) / (steps - 1 - peak_at)
+        assert rates[step] == pytest.approx(cosine(0.003, end, share))
+
+
+def test_rare_species_are_repeated_from_the_training_folds_only(
+    tmp_path: Path, small_params: Params
+) -> None:
+    trainer = _trainer(tmp_path, small_params, min_recordings=50)
+    assert len(trainer.batches.clip_rows) == 100
+    assert not set(trainer.batches.clip_rows) & set(trainer.data.validation)
+
+
+def test_a_batch_larger_than_the_data_is_said_before_training(
+    tmp_path: Path, small_params: Params
+) -> None:
+    with pytest.raises(TrainingError, match=r"train\.batch = 64 is more than the 12 clips"):
+        _trainer(tmp_path, small_params, batch=64)
+
+
+def test_a_loss_that_is_no_number_stops_at_once(tmp_path: Path, small_params: Params) -> None:
+    trainer = _trainer(tmp_path, small_params)
+    batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
+    batch[1][0, 0] = torch.nan
+    before = [p.clone() for p in trainer.classifier.parameters()]
+    with pytest.raises(TrainingError, match=r"loss is nan in epoch 1; lower train\.max_lr"):
+        trainer.step(batch, torch.Generator().manual_seed(0))
+    assert all(
+        torch.equal(a, b) for a, b in zip(before, trainer.classifier.parameters(), strict=True)
+    )
+
+
+def test_gradients_are_clipped_by_value(tmp_path: Path, small_params: Params) -> None:
+    level = small_params.train_l1.model_copy(update={"clip_grad": 1e-4})
+    trainer = _trainer(tmp_path, small_params.model_copy(update={"train_l1": level}))
+    batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
+    trainer.step(batch, torch.Generator().manual_seed(0))
+    grads = [p.grad.abs().max() for p in trainer.classifier.parameters() if p.grad is not None]
+    assert max(grads) == pytest.approx(1e-4)
