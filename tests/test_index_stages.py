@@ -85,7 +85,7 @@ def test_metrics_tell_what_the_rules_left(workspace: Path) -> None:
         "species": 3,
         "labeled_windows": 1,
     }
-    assert own["species_below_10_recordings"] == 3
+    assert (own["species_below_10_recordings"], own["species_without_recordings"]) == (3, 0)
     extra = json.loads((workspace / "metrics/index_extra.json").read_text())
     assert (extra["extra_recordings"], extra["straddling_groups"]) == (3, 0)
     rules = ("rows", "same_species", "usable", "unique", "new", "kept")
@@ -114,6 +114,16 @@ def test_the_competition_alone_is_enough(workspace: Path) -> None:
     run_both()
     assert outputs(workspace)["extra.csv"].decode() == ",".join(COLUMNS) + "\n"
     assert len(outputs(workspace)["folds.csv"].splitlines()) == 25
+
+
+def test_a_species_that_lost_its_recordings_stays_an_output_and_is_counted(workspace: Path) -> None:
+    for path in (workspace / "data/demo/birdclef-2024/train_audio/b").iterdir():
+        path.write_bytes(b"")
+    index.main()
+    metrics = json.loads((workspace / "metrics/index.json").read_text())
+    names = ("species", "species_below_10_recordings", "species_without_recordings", "set_aside")
+    assert [metrics[name] for name in names] == [3, 3, 1, 8]
+    assert metrics["set_aside_by_reason"] == {"empty_file": 8}
 
 
 def test_the_limit_and_the_folds_come_from_params(workspace: Path) -> None:

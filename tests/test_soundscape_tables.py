@@ -70,6 +70,9 @@ def test_two_dates_of_one_site_are_not_guessed(folder: Path) -> None:
     found = load(folder, window("s1", 5, "aaa"), window("7", 5, "aaa"))
     assert ["7", "several soundscapes match"] in reasons(found)
     assert list(found.labels["soundscape_id"]) == ["s1"]
+    touch_audio(folder / "train_soundscapes" / "7.ogg")  # an exact name is no guess
+    found = load(folder, window("s1", 5, "aaa"), window("7", 5, "aaa"))
+    assert list(found.labels["soundscape_id"]) == ["7", "s1"]
 
 
 def test_windows_that_cannot_be_used_are_set_aside_with_their_row(folder: Path) -> None:
@@ -94,13 +97,20 @@ def test_windows_that_cannot_be_used_are_set_aside_with_their_row(folder: Path) 
 def test_files_that_cannot_be_used_are_set_aside(folder: Path) -> None:
     touch_audio(folder / "unlabeled_soundscapes" / "u2.ogg", b"")
     touch_audio(folder / "unlabeled_soundscapes" / "u 3.ogg")
+    touch_audio(folder / "unlabeled_soundscapes" / "a1.ogg")
     touch_audio(folder / "train_soundscapes" / "s2.ogg")
-    found = load(folder, window("s1", 5, "aaa"), window("s2", 1, "aaa"))
-    assert list(found.soundscapes["soundscape_id"]) == ["s1", "u1"]
-    assert reasons(found)[:-1] == [
+    touch_audio(folder / "train_soundscapes" / "s3.ogg", b"")
+    windows = [window("s1", 5, "aaa"), window("s2", 1, "aaa"), window("s3", 5, "aaa")]
+    found = load(folder, *windows)
+    assert list(found.soundscapes["soundscape_id"]) == ["a1", "s1", "u1"]
+    assert list(found.labels["soundscape_id"]) == ["s1"]
+    assert reasons(found) == [
         ["s2", "no labelled window"],
+        ["s3", "empty file"],
         ["u 3", "odd file name"],
         ["u2", "empty file"],
+        ["s2", "seconds is not the end of a 5 s window"],
+        ["s3", "soundscape missing on disk"],
     ]
 
 
@@ -141,4 +151,11 @@ def test_a_folder_that_leads_out_is_an_error(folder: Path) -> None:
     (folder / "unlabeled_soundscapes").rmdir()
     (folder / "unlabeled_soundscapes").symlink_to("/")
     with pytest.raises(SourceError, match=r"leaves data\.root"):
+        load(folder)
+
+
+def test_a_table_that_leads_out_is_an_error(folder: Path) -> None:
+    write_table(folder.parent.parent / "outside.csv", [window("s1", 5, "aaa")])
+    (folder / "train_soundscape_labels.csv").symlink_to(folder.parent.parent / "outside.csv")
+    with pytest.raises(SourceError, match=r"labels\.csv is a link that leaves"):
         load(folder)

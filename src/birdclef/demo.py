@@ -1,5 +1,6 @@
 """The embedded demo: a small invented BirdCLEF with the layouts and quirks of the real data."""
 
+import shutil
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from joblib import Parallel, delayed
 from rich.progress import track
 
 from birdclef.demo_scenes import (
+    SITES,
     SPECIES,
     VISITOR,
     WINDOW_S,
@@ -26,13 +28,14 @@ from birdclef.demo_scenes import (
     soundscape,
 )
 from birdclef.params import DemoParams
-from birdclef.synthesis import SAMPLE_RATE_HZ, Sound, decibels, stream
+from birdclef.synthesis import SAMPLE_RATE_HZ, Sound, stream
 
+DESCRIPTION = "DEMO.md"  # its presence says that a folder was written by this file
 RECORDING_S = (4.0, 40.0)
 SECONDARY_SHARE, LISTED_SHARE = 0.3, 0.6  # recordings with another species; those that say so
 EXTRA_SHARE = 0.04  # recordings of each other source, as a share of the competition's
 SHORTER = {1: 0.55, 2: 19 / 24}  # a few soundscapes of each sixteen are cut to this
-SITES = ("ALD", "BRK", "CLF", "DEN")
+SITE_NAMES = ("ALD", "BRK", "CLF", "DEN")
 RENAMED_SPECIES, OLD_CODE = 2, "gremos1"  # what the taxonomy of 2021 called the Moss Dove
 FIRST_NAMES = ("Ada", "Bruno", "Cleo", "Dario", "Edda", "Fergus")
 LAST_NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir")
@@ -106,7 +109,7 @@ class Planner:
         has_secondary, lists_it = self.rng.uniform(size=2) < (SECONDARY_SHARE, LISTED_SHARE)
         secondary = (int(self.rng.choice(others)),) if has_secondary else ()
         longest_s = min(RECORDING_S[1], float(self.params.soundscape_s))
-        length_s = RECORDING_S[0] + (longest_s - RECORDING_S[0]) * self.rng.uniform() ** 3
+        length_s = RECORDING_S[0] + (longest_s - RECORDING_S[0]) * self.rng.uniform() ** 3.5
         return Recording(
             xc_id=next(self.xc_ids),
             species=(species,),
@@ -153,10 +156,12 @@ def plan_extras(planner: Planner, competition: list[Take]) -> list[Take]:
         while len(recordings) < per_source:
             turn += 1
             recordings.append(planner.recording(-turn % planner.params.species))
+        if source == "birdsong-recognition":  # a Scientific_Common that its table does not explain
+            recordings[-1] = replace(recordings[-1], secondary=(VISITOR,), listed=(VISITOR,))
         for recording in recordings:
             code = SPECIES[recording.species[0]].code
             takes.append(Take(source, code, recording.xc_id, recording))
-    return [_with_format(take, i) for i, take in enumerate(takes + _misfits(planner))]
+    return _with_formats(takes + _misfits(planner))
 
 
 def _is_usual(take: Take) -> bool:
@@ -176,11 +181,16 @@ def _misfits(planner: Planner) -> list[Take]:
     ]
 
 
-def _with_format(take: Take, number: int) -> Take:
-    if not take.path.endswith(".mp3"):
-        return take
-    rate_hz, channels = MP3_FORMATS[number % len(MP3_FORMATS)]
-    return replace(take, rate_hz=rate_hz, channels=channels)
+def _with_formats(takes: list[Take]) -> list[Take]:
+    """Give the mp3 files of each source the formats in turn."""
+    formatted, turn = [], dict.fromkeys(AUDIO_FOLDER, 0)
+    for take in takes:
+        if take.path.endswith(".mp3"):
+            rate_hz, channels = MP3_FORMATS[turn[take.source] % len(MP3_FORMATS)]
+            turn[take.source] += 1
+            take = replace(take, rate_hz=rate_hz, channels=channels)
+        formatted.append(take)
+    return formatted
 
 
 # Tables ------------------------------------------------------------------------------------
@@ -193,9 +203,8 @@ def _bird_name(species: Species) -> str:
 def _details(take: Take, seed: int) -> dict[str, Any]:
     """What every source says of a recording; drawn by its id, so that the years agree."""
     rng = stream(seed, "details", take.recording.xc_id)
-    species = SPECIES[take.recording.species[0]]
-    if take.label in (s.code for s in SPECIES):
-        species = next(s for s in SPECIES if s.code == take.label)
+    heard = [SPECIES[i] for i in take.recording.species]
+    species = next((s for s in heard if s.code == take.label), heard[0])  # else: an older code
     recordist = take.recording.recordist
     first, last = divmod(recordist, len(LAST_NAMES))
     day = pd.Timestamp("2012-01-01") + pd.Timedelta(days=int(rng.integers(3000)))
@@ -425,30 +434,32 @@ def write_sound(path: Path, sound: Sound, rate_hz: int, compression: float | Non
 
 
 def write_take(root: Path, take: Take, seed: int) -> None:
-    """Render a recording and store it the way its source does."""
-    path, recording = root / take.path, take.recording
+    """Store a recording the way its source does, or the bad file that is there instead."""
+    path = root / take.path
     path.parent.mkdir(parents=True, exist_ok=True)
     if take.state == "empty":
         path.write_bytes(b"")
-    elif take.state == "corrupt":
-        path.write_bytes(b"OggS" + stream(seed, "corrupt").bytes(5000))
+    elif take.state == "corrupt":  # the start of an ogg page, then nothing that makes sense
+        path.write_bytes(b"OggS" + stream(seed, "corrupt", take.xc_id).bytes(5000))
     elif take.state == "sound":
-        sound = focal_recording(
-            seed,
-            recording.xc_id,
-            recording.species,
-            recording.secondary,
-            recording.recordist,
-            recording.length_s,
-        )
-        if take.rate_hz != SAMPLE_RATE_HZ:
-            sound = soxr.resample(sound, SAMPLE_RATE_HZ, take.rate_hz)
-        if take.channels == 2:
-            sound = np.stack([sound, np.float32(0.7) * np.roll(sound, 9)], axis=1)
-        if take.reencoded:
-            write_sound(path, sound * decibels(-6.0), take.rate_hz, compression=0.9)
-        else:
-            write_sound(path, sound, take.rate_hz)
+        write_sound(path, _take_sound(take, seed), take.rate_hz, 0.9 if take.reencoded else None)
+
+
+def _take_sound(take: Take, seed: int) -> Sound:
+    recording = take.recording
+    sound = focal_recording(
+        seed,
+        recording.xc_id,
+        recording.species,
+        recording.secondary,
+        recording.recordist,
+        recording.length_s,
+    )
+    if take.rate_hz != SAMPLE_RATE_HZ:
+        sound = soxr.resample(sound, SAMPLE_RATE_HZ, take.rate_hz)
+    if take.channels == 2:  # the second microphone hears it later, and softer
+        sound = np.stack([sound, np.float32(0.7) * np.roll(sound, 9)], axis=1)
+    return sound * np.float32(0.5) if take.reencoded else sound
 
 
 @dataclass(frozen=True)
@@ -484,23 +495,29 @@ def write_soundscape(root: Path, plan: SoundscapePlan, seed: int) -> None:
     write_sound(root / COMPETITION / plan.path, sound, SAMPLE_RATE_HZ)
 
 
+def window_labels(plan: SoundscapePlan, seed: int) -> list[dict[str, Any]]:
+    """One row a whole window; what remains at the end has none."""
+    audio_id = Path(plan.path).stem
+    rows = []
+    windows = audible_species(seed, plan.songs, int(plan.length_s // WINDOW_S))
+    for window, present in enumerate(windows, start=1):
+        end_s = window * WINDOW_S
+        rows.append(
+            {
+                "row_id": f"{audio_id}_{end_s}",
+                "site": SITE_NAMES[plan.index % SITES],
+                "audio_id": audio_id,
+                "seconds": end_s,
+                "birds": " ".join(sorted(SPECIES[i].code for i in present)) or "nocall",
+            }
+        )
+    return rows
+
+
 def write_soundscape_tables(root: Path, plans: list[SoundscapePlan], params: DemoParams) -> None:
     """Labels of the labelled windows, and a submission that knows nothing about them."""
-    labels = []
-    for plan in (plan for plan in plans if plan.kind == "labeled"):
-        audio_id = Path(plan.path).stem
-        windows = audible_species(params.seed, plan.songs, int(plan.length_s // WINDOW_S))
-        for window, present in enumerate(windows, start=1):
-            codes = sorted(SPECIES[i].code for i in present)
-            labels.append(
-                {
-                    "row_id": f"{audio_id}_{window * WINDOW_S}",
-                    "site": SITES[plan.index % len(SITES)],
-                    "audio_id": audio_id,
-                    "seconds": window * WINDOW_S,
-                    "birds": " ".join(codes) or "nocall",
-                }
-            )
+    labeled = (plan for plan in plans if plan.kind == "labeled")
+    labels = [row for plan in labeled for row in window_labels(plan, params.seed)]
     _write_csv(root / COMPETITION / "train_soundscape_labels.csv", labels)
     codes = sorted(species.code for species in SPECIES[: params.species])
     chance = dict.fromkeys(codes, 1.0 / len(codes))
@@ -508,12 +525,66 @@ def write_soundscape_tables(root: Path, plans: list[SoundscapePlan], params: Dem
     _write_csv(root / COMPETITION / "sample_submission.csv", submission)
 
 
+def describe(takes: list[Take]) -> str:
+    """What the demo is, and where its quirks lie."""
+
+    def files(*chosen: Take) -> str:
+        return ", ".join(f"`{take.path}`" for take in chosen)
+
+    own = [take for take in takes if take.source == COMPETITION]
+    both = [take for take in own if len(take.recording.species) > 1]
+    copy = next(take for take in own if take.reencoded)
+    source = next(t for t in own if t.recording == copy.recording and not t.reencoded)
+    state = {
+        name: [t for t in takes if t.state == name] for name in ("corrupt", "empty", "missing")
+    }
+    unknown = [take for take in takes if take.label in (OLD_CODE, SPECIES[VISITOR].code)]
+    lines = [
+        "# Synthesised demo dataset",
+        "",
+        "No real bird was recorded: `python -m birdclef.stages.demo` computes every sound, and",
+        "writes this folder from scratch. Names, places and Xeno-Canto ids are invented.",
+        "",
+        f"- The same audio twice, re-encoded: {files(source, copy)}",
+        f"- One id under two species, both heard: {files(*both)}",
+        f"- Corrupt: {files(*state['corrupt'])}",
+        f"- Empty: {files(*state['empty'])}",
+        f"- Listed, but not on disk: {files(*state['missing'])}",
+        f"- Labels unknown to the competition: {files(*unknown)};",
+        f"  `{OLD_CODE}` is what an older taxonomy called `{SPECIES[RENAMED_SPECIES].code}`",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def start_afresh(root: Path) -> None:
+    """Remove an earlier demo; anything else that lies at its place is not ours to remove.
+
+    Raises:
+        FileExistsError: the folder holds something, and no demo wrote it.
+    """
+    if root.is_dir() and any(root.iterdir()):
+        if not (root / DESCRIPTION).is_file():
+            raise FileExistsError(
+                f"{root} is written from scratch, but holds files that are not the demo's"
+                f" (it has no {DESCRIPTION}): move them, and point data.root at them"
+            )
+        shutil.rmtree(root)
+    root.mkdir(parents=True, exist_ok=True)
+
+
 def write_demo(root: Path, params: DemoParams, jobs: int) -> None:
-    """Write the whole demo under `root`."""
+    """Write the whole demo under `root`, the same bytes whatever the number of jobs.
+
+    Raises:
+        FileExistsError: `root` holds files that no demo wrote.
+    """
     planner = Planner(params)
     takes = plan_competition(planner)
     takes += plan_extras(planner, takes)
     plans = plan_soundscapes(params)
+    start_afresh(root)
+    (root / DESCRIPTION).write_text(describe(takes), encoding="utf-8")
     write_tables(root, takes, params.seed)
     write_taxonomy(root)
     write_soundscape_tables(root, plans, params)

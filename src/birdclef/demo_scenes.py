@@ -37,22 +37,22 @@ from birdclef.synthesis import (
 WINDOW_S = 5
 
 # Focal recordings: the bird is near, the recordist chose the moment.
-FOCAL_SNR_DB = (0.0, 28.0)  # bird over background
+FOCAL_SNR_DB = (10.0, 34.0)  # bird over background
 FOCAL_SLOPE_DB = (-7.0, -1.0)  # of the background, per octave
 FOCAL_WIND_DB = (-20.0, 6.0)  # wind over the rest of the background
-FOCAL_INSECT_SHARE = 0.25  # of recordings that have insects
+FOCAL_INSECT_SHARE = 0.15  # of recordings that have insects
 FOCAL_TILT_DB = (-2.0, 1.0)  # of the recordist's microphone, per octave
 FOCAL_LOW_PASS_HZ = (9_000.0, 15_000.0)
 FOCAL_SECONDARY_DB = (-24.0, -10.0)  # another species, under the bird
 FOCAL_QUIETEST_DB = -46.0  # peak of the quietest recording; most are far louder
 
 # Soundscapes: birds at any distance, in a wood, through one kind of recorder.
-DISTANCE_M = (15.0, 90.0)
-SNR_DB = (30.0, 0.0)  # of a song, in its own band: at the nearest and at the farthest
+DISTANCE_M = (15.0, 60.0)
+SNR_DB = (32.0, 8.0)  # of a song, in its own band: at the nearest and at the farthest
 SNR_SPREAD_DB = 3.0  # standard deviation around that
-AUDIBLE_DB = 5.0  # a song counts as present from here on ...
+AUDIBLE_DB = 7.0  # a song counts as present from here on ...
 AUDIBLE_S = 0.6  # ... and with this much of its syllables in a window, or with half of them
-REVERB_S = (0.5, 1.2)  # time to fall by 60 dB, one value a site
+REVERB_S = (0.3, 0.8)  # time to fall by 60 dB, one value a site
 REVERB_SHARE = (0.25, 0.8)  # of a song's energy, at the nearest and at the farthest
 BIRDS_PER_MINUTE = (3.0, 6.0)
 BOUT_S = (8.0, 30.0)  # for how long a bird goes on singing
@@ -88,7 +88,8 @@ SPECIES = (  # the commonest first; the demo takes the first few
         (Syllable((5300.0, 4200.0, 3300.0), 0.11, (1.0, 0.15)),), (7, 12), 0.07, (0.2, 0.9))),
     Species("mosdov9", "Moss Dove", "Muscolumba viridis", Voice(
         (Syllable((480.0, 640.0, 600.0), 0.22, (1.0, 0.7, 0.5, 0.3, 0.1)),
-         Syllable((600.0, 560.0, 470.0), 0.5, (1.0, 0.7, 0.5, 0.3, 0.1))), (1, 3), 0.1, (0.2, 0.8))),
+         Syllable((600.0, 560.0, 470.0), 0.5, (1.0, 0.7, 0.5, 0.3, 0.1))),
+        (1, 3), 0.1, (0.2, 0.8))),
     Species("coacro9", "Coal Crow", "Corvulus carbo", Voice(
         (Syllable((620.0, 780.0, 740.0, 560.0), 0.34,
                   (0.4, 0.7, 1.0, 1.0, 0.9, 0.7, 0.5, 0.4, 0.3, 0.2), pulse_hz=70.0),),
@@ -144,8 +145,8 @@ def _sing_on(voice: Voice, length_s: float, rng: Generator) -> Sound:
         part = song[start : start + len(phrase)]
         part += phrase[: len(part)]
         start += len(phrase) + round(rng.uniform(*voice.pause_s) * SAMPLE_RATE_HZ)
-    sounding = song != 0
-    return song / np.float32(np.sqrt(np.mean(song[sounding] ** 2))) if sounding.any() else song
+    sounding_share = np.mean(song != 0)
+    return unit(song) * np.float32(sounding_share**0.5)
 
 
 def focal_recording(
@@ -167,7 +168,7 @@ def focal_recording(
         birds += _sing_on(bird(seed, i, recordist), length_s, rng)
     for i in secondary:
         level = decibels(rng.uniform(*FOCAL_SECONDARY_DB))
-        birds += absorb(_sing_on(bird(seed, i, recordist), length_s, rng), 40.0) * np.float32(level)
+        birds += absorb(_sing_on(bird(seed, i, recordist), length_s, rng), 40.0) * level
     response = room(gear.uniform(0.2, 0.4), gear)
     birds += reverberate(birds, response) * decibels(rng.uniform(-22.0, -12.0))
     background = noise(n_samples, gear.uniform(*FOCAL_SLOPE_DB), rng)
@@ -178,7 +179,7 @@ def focal_recording(
     sound = birds + background * decibels(-rng.uniform(*FOCAL_SNR_DB))
     sound = microphone(sound, gear.uniform(*FOCAL_TILT_DB), gear.uniform(*FOCAL_LOW_PASS_HZ))
     peak_db = FOCAL_QUIETEST_DB * rng.uniform(0.02, 1.0) ** 2.5
-    return sound * decibels(peak_db) / max(float(np.abs(sound).max()), 1e-9)
+    return sound * np.float32(decibels(peak_db) / np.abs(sound).max())
 
 
 @dataclass(frozen=True)
@@ -313,9 +314,8 @@ def _ambience(site: Site, n_samples: int, rng: Generator) -> Sound:
         level = decibels(rng.uniform(*INSECT_DB))
         sound += insects(n_samples, site.insect_hz, site.insect_pulse_hz, rng) * level
     if rng.uniform() < RAIN_SHARE:
-        sound += rain(n_samples, 10.0 ** rng.uniform(0.5, 2.0), rng) * np.float32(
-            decibels(rng.uniform(*RAIN_DB))
-        )
+        drops_per_s = 10.0 ** rng.uniform(0.5, 2.0)
+        sound += rain(n_samples, drops_per_s, rng) * decibels(rng.uniform(*RAIN_DB))
     if rng.uniform() < WIND_SHARE:
         sound += wind(n_samples, rng) * decibels(rng.uniform(*WIND_DB))
     return sound
@@ -347,5 +347,5 @@ def soundscape(seed: int, kind: str, index: int, songs: list[Song], length_s: fl
     sound = hear_songs(seed, songs, site, ambience) + ambience
     sound = microphone(sound, site.tilt_db, RECORDER_LOW_PASS_HZ)
     sound = unit(sound) * decibels(rng.uniform(-34.0, -24.0))
-    hiss = rng.standard_normal(len(sound), dtype=np.float32)
-    return sound + hiss * decibels(RECORDER_HISS_DB)
+    hiss = rng.standard_normal(len(sound), dtype=np.float32) * decibels(RECORDER_HISS_DB)
+    return np.asarray(sound + hiss, dtype=np.float32)

@@ -20,6 +20,7 @@ Gain = Callable[[Spectrum], Spectrum]  # from frequencies in Hz to factors on am
 
 SAMPLE_RATE_HZ = 32_000
 HIGHEST_HZ = 15_000.0  # harmonics above are left out, so that nothing folds back at 16 kHz
+LOOP_SAMPLES = 2**19  # 16 s, far longer than anything that listens remembers
 SPECTRUM_SAMPLES = 2048  # segment of every power spectrum
 
 
@@ -55,8 +56,8 @@ class Voice:
 
     Attributes:
         syllables: sung in this order, or drawn at random when `shuffled`.
-        repeats: fewest and most rounds of the syllables in a phrase (most and fewest
-            single syllables when `shuffled`).
+        repeats: fewest and most rounds of the syllables in a phrase; fewest and most
+            single syllables when `shuffled`.
         gap_s: silence between two syllables.
         pause_s: shortest and longest silence between two phrases.
         pitch_drift: factor on the pitch from one round to the next.
@@ -178,11 +179,15 @@ def shaped(sound: Sound, gain: Gain) -> Sound:
 
 
 def _noise(n_samples: int, gain: Gain, rng: Generator) -> Sound:
-    """Noise of root mean square 1, drawn as a spectrum that `gain` has shaped."""
-    length = fft.next_fast_len(n_samples, real=True)
+    """Noise of root mean square 1, drawn as a spectrum that `gain` has shaped.
+
+    Such noise has no seam, so that a longer one is a loop of LOOP_SAMPLES.
+    """
+    length = fft.next_fast_len(min(n_samples, LOOP_SAMPLES), real=True)
     parts = rng.standard_normal((length // 2 + 1, 2), dtype=np.float32)
     spectrum = parts.view(np.complex64)[:, 0] * _gain_at(gain, length)
-    return unit(np.asarray(fft.irfft(spectrum, length)[:n_samples], dtype=np.float32))
+    loop = unit(np.asarray(fft.irfft(spectrum, length), dtype=np.float32))
+    return np.resize(loop, n_samples)
 
 
 def noise(n_samples: int, db_per_octave: float, rng: Generator) -> Sound:
@@ -225,8 +230,8 @@ def rain(n_samples: int, drops_per_s: float, rng: Generator) -> Sound:
     n_drops = max(1, round(drops_per_s * n_samples / SAMPLE_RATE_HZ))
     drops[rng.integers(0, n_samples, n_drops)] = rng.exponential(1.0, n_drops)
     splash = np.exp(-np.arange(160) / 24.0) * rng.standard_normal(160)
-    patter = np.convolve(drops, splash.astype(np.float32))[:n_samples]
-    return unit(unit(patter.astype(np.float32)) + noise(n_samples, 1.0, rng))
+    patter = reverberate(drops, splash.astype(np.float32))
+    return unit(unit(patter) + noise(n_samples, 1.0, rng))
 
 
 def wind(n_samples: int, rng: Generator) -> Sound:
@@ -239,7 +244,7 @@ def room(reverb_s: float, rng: Generator) -> Sound:
     n_samples = round(reverb_s * SAMPLE_RATE_HZ)
     fall = 10.0 ** (-3.0 * np.arange(n_samples) / n_samples)
     echo = noise(n_samples, -2.0, rng) * fall.astype(np.float32)
-    return echo / np.linalg.norm(echo).astype(np.float32)
+    return unit(echo) / np.float32(n_samples**0.5)
 
 
 def reverberate(sound: Sound, response: Sound) -> Sound:
@@ -248,12 +253,11 @@ def reverberate(sound: Sound, response: Sound) -> Sound:
 
 
 def absorb(sound: Sound, distance_m: float) -> Sound:
-    """What air and leaves leave of the high frequencies over a distance.
+    """What air and leaves let through over a distance: less of the high frequencies.
 
     Source: ISO 9613-1 gives about 0.1 dB per metre at 8 kHz, growing with nearly the
-    square of frequency; foliage adds as much again.
+    square of frequency. It is doubled here, for foliage.
     """
-
     return shaped(sound, lambda hz: decibels(-0.2 * distance_m * (hz / 8000.0) ** 1.7))
 
 
@@ -261,7 +265,9 @@ def microphone(sound: Sound, tilt_db_per_octave: float, low_pass_hz: float) -> S
     """Colour of a microphone: a slope around 1 kHz and a soft upper limit."""
 
     def gain(hz: Spectrum) -> Spectrum:
-        return decibels(tilt_db_per_octave * octaves(hz)) / np.sqrt(1.0 + (hz / low_pass_hz) ** 6)
+        tilt: Spectrum = decibels(tilt_db_per_octave * octaves(hz))
+        limit: Spectrum = np.sqrt(1.0 + (hz / low_pass_hz) ** 6)
+        return tilt / limit
 
     return shaped(sound, gain)
 

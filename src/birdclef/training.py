@@ -50,7 +50,7 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
 
 
 def _optimizer(model: nn.Module, train: TrainParams, steps: int) -> tuple[AdamW, OneCycleLR]:
-    optimizer = AdamW(parameter_groups(model, train.weight_decay), lr=train.max_lr)
+    optimizer = AdamW(parameter_groups(model, train.weight_decay), lr=train.max_lr, fused=True)
     schedule = OneCycleLR(
         optimizer,
         max_lr=train.max_lr,
