@@ -40,8 +40,8 @@ format: install ## rewrite the code in the house style
 	ruff check --fix .
 	ruff format .
 
-determinism: install ## run the pipeline anew in a temporary clone; every hash must come out the same
-	python -m pytest -m determinism --override-ini addopts=
+determinism: install ## run a small pipeline twice from nothing; every hash must come out the same
+	python -m pytest -m determinism
 
 lock: install ## pin the closure of pyproject.toml anew, for every platform
 	python -m pip install --quiet uv

@@ -75,9 +75,9 @@ def test_a_crop_is_a_run_of_the_clip_or_the_clip_in_zeros(have: int, want: int, 
 
 def test_crops_reach_both_ends() -> None:
     rng = np.random.default_rng(0)
-    starts = {int(random_crop(np.arange(8), 5, rng)[0]) for _ in range(200)}
+    starts = {int(random_crop(np.arange(8, dtype=np.float32), 5, rng)[0]) for _ in range(200)}
     assert starts == {0, 1, 2, 3}
-    offsets = {int(np.argmax(random_crop(np.ones(2), 4, rng) > 0)) for _ in range(200)}
+    offsets = {int(np.argmax(random_crop(np.ones(2, np.float32), 4, rng) > 0)) for _ in range(200)}
     assert offsets == {0, 1, 2}
 
 

@@ -49,7 +49,7 @@ FOCAL_QUIETEST_DB = -46.0  # peak of the quietest recording; most are far louder
 # Soundscapes: birds at any distance, in a wood, through one kind of recorder.
 DISTANCE_M = (15.0, 60.0)
 SNR_DB = (32.0, 8.0)  # of a song, in its own band: at the nearest and at the farthest
-SNR_SPREAD_DB = 3.0  # standard deviation around that
+SNR_SPREAD_DB = 2.0  # standard deviation around that
 AUDIBLE_DB = 7.0  # a song counts as present from here on ...
 AUDIBLE_S = 0.6  # ... and with this much of its syllables in a window, or with half of them
 REVERB_S = (0.3, 0.8)  # time to fall by 60 dB, one value a site
@@ -280,7 +280,7 @@ def plan_labeled_soundscapes(
         index, window = divmod(int(home), per_soundscape)
         start_s = window * WINDOW_S + float(rng.uniform(0.2, 1.0))
         take = int(rng.integers(2**31))
-        plans[index].append(Song(species, 999, start_s, 0.2, AUDIBLE_DB + 6.0, take))
+        plans[index].append(Song(species, 999, start_s, 0.2, AUDIBLE_DB + 12.0, take))
     return [sorted(plan, key=_when) for plan in plans]
 
 

@@ -36,7 +36,8 @@ def prepare(runtime: RuntimeParams) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
     torch.set_num_threads(runtime.threads)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads it; costs time
+    # nothing reads uninitialised memory, and filling it costs time
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  untyped
     torch.backends.cudnn.benchmark = False
     if runtime.device == "cuda" and not torch.cuda.is_available():
         raise RuntimeError(

@@ -1,0 +1,199 @@
+"""One run of everything through DVC, on a very small demo, in a repository of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+TINY: dict[str, dict[str, Any]] = {
+    "demo": {
+        "species": 4,
+        "min_recordings": 3,
+        "max_recordings": 6,
+        "unlabeled_soundscapes": 3,
+        "labeled_soundscapes": 2,
+        "soundscape_s": 20,
+    },
+    "folds": {"count": 2, "run": [0, 1]},
+    "clips": {"clip_s": 5.0, "shift_s": 0.5},
+    "preprocess": {"max_quarantined": 0.2},
+    "mel": {"n_mels": 32, "n_frames": 65, "f_min": 200.0},
+    "train": {"backbone": "test_efficientnet", "batch": 4, "min_recordings": 3},
+    "train_l1": {"epochs": 2},
+    "train_l2": {"epochs": 2},
+    "evaluate": {"bootstraps": 20},
+    "runtime": {"device": "cpu", "jobs": 1},
+}
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Another machine: its own home and site cache, this interpreter first."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    sites = {
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    name = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org"}
+    committer = {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org"}
+    site_cache = {
+        "DVC_SITE_CACHE_DIR": str(home / "site"),
+        "DVC_GLOBAL_CONFIG_DIR": str(home / "g"),
+    }
+    return os.environ | {"PATH": path} | sites | name | committer | site_cache
+
+
+class Repository:
+    """A clone of the project, and the commands that a user types in it."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder, self.environment = folder, _environment(home)
+        self.environment["PYTHONPATH"] = str(folder / "src")
+
+    def run(self, *command: str, fails: bool = False) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, f"{' '.join(command)}:\n{done.stdout}"
+        return done.stdout
+
+    def change(self, section: str, **values: object) -> None:
+        path = self.folder / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        params[section].update(values)
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def metrics(self, name: str) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads((self.folder / f"metrics/{name}.json").read_text())
+        return values
+
+    def hashes(self) -> dict[str, str]:
+        lock = yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]
+        return {o["path"]: o["md5"] for stage in lock.values() for o in stage.get("outs", [])}
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The working tree's tracked and new files, with the tiny parameters, run once."""
+    folder = tmp_path_factory.mktemp("repository")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file() and not name.startswith(("metrics/", "dvc.lock")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    repository = Repository(folder, tmp_path_factory.mktemp("home"))
+    for section, values in TINY.items():
+        repository.change(section, **values)
+    repository.run("git", "init", "-q", "-b", "main")
+    repository.run("dvc", "repro")
+    repository.run("git", "add", "-A")
+    repository.run("git", "commit", "-qm", "run")
+    return repository
+
+
+def test_every_stage_leaves_what_it_promises(repository: Repository) -> None:
+    scores = repository.metrics("evaluate")
+    assert set(scores) == {"out_of_fold", "soundscapes"}
+    assert 0 <= scores["soundscapes"]["l2"] <= 1
+    assert repository.metrics("export_onnx")["parity"] <= 1e-4
+    assert repository.metrics("index_extra")["straddling_groups"] == 0
+    assert repository.metrics("preprocess")["quarantined"] == 1  # the corrupt file of the demo
+    shown = repository.run("birdclef", "report")
+    assert "labelled soundscapes" in shown
+    assert "ONNX against PyTorch" in shown
+
+
+def test_nothing_runs_twice(repository: Repository) -> None:
+    assert "up to date" in repository.run("dvc", "repro")
+    assert "Running stage" not in repository.run("dvc", "repro")
+
+
+def _would_run(repository: Repository, section: str, **values: object) -> set[str]:
+    params = (repository.folder / "params.yaml").read_text()
+    repository.change(section, **values)
+    shown = repository.run("dvc", "repro", "--dry", "--force-downstream")
+    (repository.folder / "params.yaml").write_text(params)
+    return {line.split("'")[1].split("@")[0] for line in shown.splitlines() if "Running" in line}
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "first", "untouched"),
+    [
+        ("train", {"backbone": "mnasnet_100"}, "train_l1", {"demo", "index", "preprocess"}),
+        ("train_l2", {"pseudo_ratio": 0.5}, "train_l2", {"train_l1", "pseudo_label"}),
+        ("pseudo_label", {"transform": "none"}, "pseudo_label", {"train_l1"}),
+        ("evaluate", {"bootstraps": 21}, "evaluate", {"train_l2", "export_onnx"}),
+    ],
+)
+def test_a_param_reaches_only_what_depends_on_it(
+    repository: Repository, section: str, values: dict[str, Any], first: str, untouched: set[str]
+) -> None:
+    stages = _would_run(repository, section, **values)
+    assert first in stages
+    assert not stages & untouched
+
+
+def test_runtime_settings_run_nothing(repository: Repository) -> None:
+    assert not _would_run(repository, "runtime", workers=3, device="auto", inference_batch=4)
+
+
+def test_metrics_and_plots_are_shown(repository: Repository) -> None:
+    shown = json.loads(repository.run("dvc", "metrics", "show", "--json"))
+
+    def numbers(value: Any) -> int:
+        return sum(map(numbers, value.values())) if isinstance(value, dict) else 1
+
+    files = shown[""]["data"]
+    assert sum(numbers(file["data"]) for file in files.values()) <= 15
+    assert "file://" in repository.run("dvc", "plots", "show")
+
+
+def test_another_machine_pulls_and_runs_nothing(repository: Repository, tmp_path: Path) -> None:
+    remote = tmp_path / "remote"
+    repository.run("dvc", "remote", "add", "--local", "--force", "-d", "store", str(remote))
+    repository.run("dvc", "push")
+    other = Repository(tmp_path / "clone", tmp_path / "home")
+    subprocess.run(["git", "clone", "-q", repository.folder, other.folder], check=True)
+    assert "no remote" in other.run("dvc", "pull", fails=True).lower()
+    other.run("dvc", "remote", "add", "--local", "-d", "store", str(remote))
+    other.run("dvc", "pull")
+    assert "up to date" in other.run("dvc", "status")
+    assert "Running stage" not in other.run("dvc", "repro")
+    assert other.hashes() == repository.hashes()
+
+
+def test_missing_folds_are_named(repository: Repository, tmp_path: Path) -> None:
+    """A fan-in stage on an empty folder, which DVC itself would let pass."""
+    clone = Repository(tmp_path / "clone", tmp_path / "home")
+    subprocess.run(["git", "clone", "-q", repository.folder, clone.folder], check=True)
+    shown = clone.run("python", "-m", "birdclef.stages.pseudo_label", fails=True)
+    assert "models/l1/fold_0/model.safetensors" in shown
+    assert "dvc pull" in shown
+
+
+@pytest.mark.determinism
+def test_the_same_inputs_give_the_same_bytes(repository: Repository, tmp_path: Path) -> None:
+    """Everything anew, with nothing cached: the hashes of dvc.lock come out the same."""
+    again = Repository(tmp_path / "again", tmp_path / "home")
+    subprocess.run(["git", "clone", "-q", repository.folder, again.folder], check=True)
+    (again.folder / "dvc.lock").unlink()
+    again.run("dvc", "repro")
+    assert again.hashes() == repository.hashes()
