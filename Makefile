@@ -41,7 +41,7 @@ format: install ## rewrite the code in the house style
 	ruff format .
 
 determinism: install ## run a small pipeline twice from nothing; every hash must come out the same
-	python -m pytest -m determinism
+	python -m pytest --override-ini addopts= -m determinism
 
 lock: install ## pin the closure of pyproject.toml anew, for every platform
 	python -m pip install --quiet uv

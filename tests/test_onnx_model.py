@@ -117,7 +117,7 @@ def test_predict_writes_detections_skips_bad_files_and_says_so(model: Path, tmp_
     arguments = ["predict", str(tmp_path / "in"), "--model", str(model), "--out", str(out)]
     result = CliRunner().invoke(app, [*arguments, "--min-confidence", "0"])
     assert result.exit_code == 1
-    assert "b.ogg: unreadable" in result.output.replace("\n", "")
+    assert "b.ogg: unreadable" in result.output
     lines = out.read_text().splitlines()
     assert lines[0] == "file,start_s,end_s,species,common_name,probability"
     assert len(lines) == 1 + 2 * len(SPECIES)

@@ -89,7 +89,8 @@ def test_every_output_is_kept_from_git_by_name() -> None:
     for stage in STAGES:
         for output in _outputs(stage, "outs"):
             parents = {f"/{p}" for p in [Path(output), *Path(output).parents]}
-            assert parents & set(ignored), f"{output} is not in .gitignore"
+            in_git = output.startswith("metrics/")  # small counts, not cached
+            assert in_git or parents & set(ignored), f"{output} is not in .gitignore"
     assert not [line for line in ignored if "*" in line and line.startswith(("/", "data"))]
 
 

@@ -117,12 +117,13 @@ def test_learning_rate_follows_one_cycle(small_params: Params) -> None:
     def cosine(start: float, end: float, share: float) -> float:
         return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
 
-    start, end = 0.003 / 25, 0.003 / 25 / 100
+    top = train.max_lr
+    start, end = top / 25, top / 25 / 100
     for step in (0, 4, 9):
-        assert rates[step] == pytest.approx(cosine(start, 0.003, step / peak_at))
+        assert rates[step] == pytest.approx(cosine(start, top, step / peak_at))
     for step in (10, 50, 100):
         share = (step - peak_at) / (steps - 1 - peak_at)
-        assert rates[step] == pytest.approx(cosine(0.003, end, share))
+        assert rates[step] == pytest.approx(cosine(top, end, share))
 
 
 def test_rare_species_are_repeated_from_the_training_folds_only(

@@ -52,8 +52,10 @@ def predict(
             bad.append(f"skipped {path}: {error}")
     write_csv(pd.DataFrame(rows, columns=list(Detection._fields)), out, float_format="%.5g")
     for line in bad:
-        console.print(line, markup=False, highlight=False)
-    console.print(f"{len(rows)} detections in {len(recordings) - len(bad)} recordings: {out}")
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"{len(rows)} detections in {len(recordings) - len(bad)} recordings: {out}", soft_wrap=True
+    )
     if bad:
         raise typer.Exit(1)
 
