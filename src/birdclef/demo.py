@@ -416,7 +416,10 @@ def write_sound(path: Path, sound: Sound, rate_hz: int, compression: float | Non
         compression: 0 (large) to 1 (small); None for libsndfile's default.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    samples = np.rint(np.clip(sound, -1.0, 1.0) * 32767.0).astype(np.int16)
+    # Floats in 16-bit steps: given integers, libsndfile 1.2.2 fills half of a stereo mp3 with
+    # whatever lies in memory. Source: libsndfile pull request 1106.
+    steps = np.float32(32767.0)
+    samples = np.rint(np.clip(sound, -1.0, 1.0) * steps) / steps
     is_ogg = path.suffix == ".ogg"
     with soundfile.SoundFile(
         path,

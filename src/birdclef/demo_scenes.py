@@ -99,8 +99,8 @@ SPECIES = (  # the commonest first; the demo takes the first few
                   (4.4, 6.6, 6.8), (6.4, 6.2), length_s=0.14),
         (9, 16), 0.04, (0.2, 0.9), shuffled=True)),
     Species("glawar9", "Glade Warbler", "Lucisylvia saltus", Voice(
-        _whistles((3.2, 5.1), (5.7, 3.6), (4.0, 5.9, 4.1), (3.3, 3.4), (5.9, 4.1), (4.4, 3.2, 4.7),
-                  (3.5, 5.2, 5.4), (5.1, 5.0), length_s=0.20),
+        _whistles((3.5, 5.6), (6.3, 4.0), (4.4, 6.5, 4.5), (3.6, 3.7), (6.5, 4.5), (4.8, 3.5, 5.2),
+                  (3.9, 5.7, 5.9), (5.6, 5.5), length_s=0.20),
         (7, 12), 0.07, (0.2, 0.9), shuffled=True)),
     Species("buzcis9", "Buzzing Cisticole", "Cisticolina susurrans", Voice(
         (Syllable((6600.0, 7900.0, 8300.0), 0.7, (1.0, 0.1), pulse_hz=130.0),),

@@ -1,0 +1,195 @@
+"""The demo's quirks one by one, and the bytes that its files are made of."""
+
+import ast
+import itertools
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+import soundfile
+
+from birdclef.demo import (
+    Planner,
+    long_tail,
+    plan_competition,
+    plan_extras,
+    plan_soundscapes,
+    set_ogg_serial,
+    start_afresh,
+    write_demo,
+    write_sound,
+)
+from birdclef.params import DemoParams, Params
+
+TINY = DemoParams(
+    seed=7,
+    species=4,
+    min_recordings=3,
+    max_recordings=6,
+    unlabeled_soundscapes=1,
+    labeled_soundscapes=1,
+    soundscape_s=10,
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("quirks") / "demo"
+    write_demo(folder, TINY, jobs=1)
+    return folder
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _sound(path: Path) -> npt.NDArray[np.float32]:
+    return np.asarray(soundfile.read(path, dtype="float32")[0])
+
+
+def test_full_size_counts_fall_from_40_to_4(params: Params) -> None:
+    counts = long_tail(params.demo)
+    assert len(counts) == 12
+    assert (counts[0], counts[-1]) == (40, 4)
+    assert counts == sorted(counts, reverse=True)
+    planner = Planner(params.demo)
+    takes = plan_competition(planner)
+    assert len(takes) == sum(counts)
+    assert 40 <= len(plan_extras(planner, takes)) <= 50
+    for label in {take.label for take in takes}:
+        assert len({t.recording.recordist for t in takes if t.label == label}) >= 3
+
+
+def test_some_secondary_species_are_listed_and_some_are_not(params: Params) -> None:
+    recordings = [take.recording for take in plan_competition(Planner(params.demo))]
+    heard = [r for r in recordings if r.secondary]
+    assert 0.2 < len(heard) / len(recordings) < 0.4
+    assert 0 < sum(bool(r.listed) for r in heard) < len(heard)
+    assert all(set(r.listed) <= set(r.secondary) for r in recordings)
+
+
+def test_a_few_soundscapes_are_shorter(params: Params) -> None:
+    plans = plan_soundscapes(params.demo)
+    assert Counter(plan.length_s for plan in plans) == {60.0: 49, 33.0: 3, 47.5: 3}
+    assert len({plan.path for plan in plans}) == 55
+
+
+def test_one_recording_is_there_twice_with_other_bytes_and_another_id(root: Path) -> None:
+    """The copy is softer and coarser, and no other two of its species are as alike."""
+    paths = sorted((root / "birdclef-2024/train_audio/ashtri9").glob("*.ogg"))
+    alike = []
+    for source, copy in itertools.combinations(paths, 2):
+        one, two = _sound(source), _sound(copy)
+        if len(one) == len(two) and np.corrcoef(one, two)[0, 1] > 0.95:
+            alike.append((source, copy, one.std() / two.std()))
+    assert len(alike) == 1
+    source, copy, ratio = alike[0]
+    assert source.read_bytes() != copy.read_bytes()
+    assert max(ratio, 1 / ratio) == pytest.approx(2.0, rel=0.05)
+
+
+def test_the_shared_id_is_one_sound_under_two_species(root: Path) -> None:
+    table = _table(root / "birdclef-2024/train_metadata.csv")
+    shared = table[table["filename"].map(lambda name: Path(name).stem).duplicated(keep=False)]
+    one, two = (root / "birdclef-2024/train_audio" / name for name in shared["filename"])
+    assert one.parent != two.parent
+    assert one.read_bytes() == two.read_bytes()
+    assert shared["scientific_name"].nunique() == 2
+
+
+def test_an_id_is_the_same_sound_in_each_year(root: Path) -> None:
+    by_id: dict[str, list[Path]] = {}
+    for path in sorted(root.rglob("XC*.ogg")):
+        by_id.setdefault(path.stem, []).append(path)
+    years = [paths for paths in by_id.values() if len({p.parts[-4] for p in paths}) > 1]
+    assert len(years) >= 3
+    assert all(len({path.read_bytes() for path in paths}) == 1 for paths in years)
+
+
+def test_older_years_have_a_renamed_code_and_an_unknown_species(root: Path) -> None:
+    taxonomy = _table(root / "birdclef-2024/eBird_Taxonomy_v2021.csv")
+    y2021 = _table(root / "birdclef-2021/train_metadata.csv")
+    renamed = y2021[~y2021["primary_label"].isin(taxonomy["SPECIES_CODE"])]
+    assert 1 <= len(renamed) <= 3
+    assert set(renamed["scientific_name"]) <= set(taxonomy["SCI_NAME"])
+    known = set(_table(root / "birdclef-2024/train_metadata.csv")["primary_label"])
+    y2022 = set(_table(root / "birdclef-2022/train_metadata.csv")["primary_label"])
+    assert len(y2022 - known) == 1
+
+
+def test_2020_names_a_secondary_species_that_its_table_does_not_explain(root: Path) -> None:
+    table = _table(root / "birdsong-recognition/train.csv")
+    listed = {name for cell in table["secondary_labels"] for name in ast.literal_eval(cell)}
+    assert listed - set(table["primary_label"])
+
+
+def test_the_submission_has_a_row_a_window_and_a_column_a_species(root: Path) -> None:
+    labels = _table(root / "birdclef-2024/train_soundscape_labels.csv")
+    submission = pd.read_csv(root / "birdclef-2024/sample_submission.csv")
+    codes = sorted(set(_table(root / "birdclef-2024/train_metadata.csv")["primary_label"]))
+    assert list(submission) == ["row_id", *codes]
+    assert list(submission["row_id"]) == list(labels["row_id"])
+    assert np.allclose(submission[codes], 1 / len(codes))
+
+
+def test_the_description_names_files_that_are_there(root: Path) -> None:
+    text = (root / "DEMO.md").read_text()
+    for line in text.splitlines():
+        there = [(root / name).exists() for name in re.findall(r"`([^`]+/XC[^`]+)`", line)]
+        assert there == [not line.startswith("- Listed")] * len(there)
+    assert text.count("/XC") >= 12
+
+
+def test_an_older_demo_is_replaced_whole(tmp_path: Path) -> None:
+    start_afresh(tmp_path / "demo")
+    (tmp_path / "demo/DEMO.md").write_text("older")
+    (tmp_path / "demo/stale.ogg").write_bytes(b"")
+    start_afresh(tmp_path / "demo")
+    assert not list((tmp_path / "demo").iterdir())
+
+
+def test_data_that_no_demo_wrote_are_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "demo" / "birdclef-2024.zip"
+    mine.parent.mkdir()
+    mine.write_bytes(b"precious")
+    with pytest.raises(FileExistsError, match=r"no DEMO\.md\): move them"):
+        write_demo(tmp_path / "demo", TINY, jobs=1)
+    assert mine.read_bytes() == b"precious"
+
+
+def test_ogg_pages_carry_the_given_serial_and_a_true_checksum(tmp_path: Path) -> None:
+    """The decoder drops a page whose checksum is wrong; here it decodes what it did before."""
+    path = tmp_path / "a.ogg"
+    write_sound(path, np.sin(np.arange(40_000, dtype=np.float32) / 10), 32_000)
+    before, ogg = _sound(path), path.read_bytes()
+    other = set_ogg_serial(ogg, 77)
+    assert other != ogg
+    assert set_ogg_serial(other, 1) == ogg
+    path.write_bytes(other)
+    assert np.array_equal(_sound(path), before)
+    starts = [match.start() for match in re.finditer(b"OggS\x00", other)]
+    assert {other[s + 14 : s + 18] for s in starts} == {(77).to_bytes(4, "little")}
+
+
+def test_a_stereo_mp3_is_what_was_written_and_the_same_each_time(tmp_path: Path) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(3 * 44_100, dtype=np.float32) / 44_100)
+    path, found = tmp_path / "a.mp3", set()
+    for _ in range(3):
+        write_sound(path, np.stack([tone, 0.5 * tone], axis=1), 44_100)
+        found.add(path.read_bytes())
+    assert len(found) == 1
+    left, right = _sound(path)[4410:-4410].T
+    power = np.abs(np.fft.rfft(left)) ** 2
+    hertz = np.fft.rfftfreq(len(left), 1 / 44_100)
+    assert power[np.abs(hertz - 1000) < 20].sum() > 0.99 * power.sum()
+    assert left.std() / right.std() == pytest.approx(2.0, rel=0.05)
+
+
+def test_long_ogg_files_are_written_in_blocks(tmp_path: Path) -> None:
+    path = tmp_path / "long.ogg"
+    write_sound(path, np.zeros(32_000 * 300, np.float32), 32_000)
+    assert soundfile.info(path).duration == 300.0
