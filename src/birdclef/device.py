@@ -15,7 +15,7 @@ def _keep_freed_memory() -> None:
     """Stop glibc from giving freed memory back to the kernel after every step.
 
     A training step frees and takes hundreds of megabytes; fetching the pages anew each time
-    cost 30-40 % of the time on virtual machines (benchmarks/training_step.py).
+    cost 30 % of the time on a virtual machine (benchmarks/training_step.py).
     """
     if sys.platform != "linux":
         return
