@@ -172,7 +172,9 @@ def test_another_machine_pulls_and_runs_nothing(repository: Repository, tmp_path
     repository.run("dvc", "push")
     other = Repository(tmp_path / "clone", tmp_path / "home")
     subprocess.run(["git", "clone", "-q", repository.folder, other.folder], check=True)
-    assert "no remote" in other.run("dvc", "pull", fails=True).lower()
+    refused = other.run("dvc", "pull", fails=True)
+    assert "dvc remote add --local --default store" in refused
+    assert "data/clips" not in refused
     other.run("dvc", "remote", "add", "--local", "-d", "store", str(remote))
     other.run("dvc", "pull")
     assert "up to date" in other.run("dvc", "status")

@@ -131,6 +131,8 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"nothing")
     with pytest.raises(ModelFileError, match="cannot be loaded"):
         Detector(tmp_path / "m.onnx")
+    with pytest.raises(ModelFileError, match="not found: run `dvc repro`, or `dvc pull`"):
+        Detector(tmp_path / "absent.onnx")
 
 
 def test_inference_needs_no_torch() -> None:

@@ -44,8 +44,10 @@ class Detector:
             threads: processor threads to use; 0 leaves it to ONNX Runtime, all cores.
 
         Raises:
-            ModelFileError: it cannot be read, or lacks this pipeline's metadata.
+            ModelFileError: it is missing, cannot be read, or lacks this pipeline's metadata.
         """
+        if not Path(model).is_file():
+            raise ModelFileError(f"{model} not found: run `dvc repro`, or `dvc pull` to fetch it")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         try:
