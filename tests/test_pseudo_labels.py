@@ -12,7 +12,7 @@ SOUNDSCAPES = ["x", "x", "y"]
 
 
 def _labels(logits: np.ndarray = LOGITS, **choice: object) -> np.ndarray:
-    values = {"teacher": "same_fold", "transform": "none", "max_logit": 16.0} | choice
+    values = {"teacher": "same_fold", "transform": "none", "max_logit": 16.0, "power": 1.0} | choice
     return soft_labels(logits, SOUNDSCAPES, PseudoLabelParams(**values))  # type: ignore[arg-type]
 
 
@@ -44,6 +44,11 @@ def test_mean_teacher_gives_every_student_the_same() -> None:
     found = _labels(teacher="mean")
     np.testing.assert_allclose(found[0], _sigmoid(LOGITS).mean(axis=0), rtol=1e-5)
     np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_power_acts_on_probabilities_last() -> None:
+    mean = _sigmoid(LOGITS).mean(axis=0)
+    np.testing.assert_allclose(_labels(teacher="mean", power=2.0)[1], mean**2, rtol=1e-5)
 
 
 @pytest.mark.parametrize("transform", ["none", "max_over_models", "max_over_windows"])

@@ -38,7 +38,7 @@ def _trainer(folder: Path, params: Params, **train: object) -> Trainer:
 
 
 def _weights(trainer: Trainer) -> list[torch.Tensor]:
-    return [w.clone() for w in trainer.classifier.backbone.state_dict().values()]
+    return [w.clone() for w in trainer.trained.backbone.state_dict().values()]
 
 
 def test_loss_falls_and_held_out_species_are_told_apart(
@@ -58,10 +58,11 @@ class _KilledError(Exception):
     pass
 
 
+@pytest.mark.parametrize("ema", [None, 0.9])
 def test_killed_after_any_epoch_it_ends_as_if_never_stopped(
-    tmp_path: Path, small_params: Params
+    tmp_path: Path, small_params: Params, ema: float | None
 ) -> None:
-    straight = _trainer(tmp_path / "a", small_params)
+    straight = _trainer(tmp_path / "a", small_params, ema=ema)
     expected = straight.run(ResumePoint(tmp_path, "straight"), lambda _: None)
 
     def kill(_: EpochReport) -> None:
@@ -70,8 +71,8 @@ def test_killed_after_any_epoch_it_ends_as_if_never_stopped(
     resume = ResumePoint(tmp_path, "killed")
     for run in range(2):
         with pytest.raises(_KilledError):
-            _trainer(tmp_path / f"b{run}", small_params).run(resume, kill)
-    last = _trainer(tmp_path / "c", small_params)
+            _trainer(tmp_path / f"b{run}", small_params, ema=ema).run(resume, kill)
+    last = _trainer(tmp_path / "c", small_params, ema=ema)
     found = last.run(resume, lambda _: None)
     assert last.history == straight.history
     np.testing.assert_array_equal(found, expected)
@@ -151,6 +152,27 @@ def test_a_loss_that_is_no_number_stops_at_once(tmp_path: Path, small_params: Pa
     assert all(
         torch.equal(a, b) for a, b in zip(before, trainer.classifier.parameters(), strict=True)
     )
+
+
+def test_a_running_mean_of_weights_is_kept_in_their_stead(
+    tmp_path: Path, small_params: Params
+) -> None:
+    """By hand: the first step's weights, then 0.75 of the mean so far and 0.25 of the newest."""
+    trainer = _trainer(tmp_path, small_params, ema=0.75)
+    generator = torch.Generator().manual_seed(0)
+    seen = []
+    for _ in range(3):
+        waveforms = torch.randn(8, small_params.clips.clip_samples, generator=generator)
+        trainer.step([waveforms, torch.rand(8, 2), torch.ones(8, 2)], generator)
+        state = trainer.classifier.backbone.state_dict()
+        seen.append({name: value.clone() for name, value in state.items()})
+    kept = trainer.trained.backbone.state_dict()
+    for name, value in kept.items():
+        first, second, third = (state[name] for state in seen)
+        if value.is_floating_point():
+            expected = 0.75 * (0.75 * first + 0.25 * second) + 0.25 * third
+            torch.testing.assert_close(value, expected)
+    assert any(not torch.equal(kept[name], seen[-1][name]) for name in kept)
 
 
 def test_gradients_are_clipped_by_value(tmp_path: Path, small_params: Params) -> None:

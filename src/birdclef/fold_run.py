@@ -75,7 +75,7 @@ def train_fold(
     key = fingerprint(sections, [*INPUT_FILES, *pseudo_files], level, fold)
     resume = ResumePoint(Path(params.runtime.resume_dir), key)
     logits = _run_with_progress(trainer, f"{level} fold {fold}", resume)
-    save_checkpoint(classifier, checkpoint_path(level, fold))
+    save_checkpoint(trainer.trained, checkpoint_path(level, fold))
     ids = [labeled.clips.recording_ids[i] for i in held_out]
     write_out_of_fold(level, fold, OutOfFold(ids, sigmoid(logits)))
     write_csv(pd.DataFrame(trainer.history), curve_path(level, fold), float_format="%.6f")

@@ -135,6 +135,7 @@ class TrainParams(Section):
     final_div_factor: Annotated[Float, Field(ge=1)]
     weight_decay: Annotated[Float, Field(ge=0)]
     loudness_db: Annotated[Float, Field(ge=0)]
+    ema: Annotated[Float, Field(gt=0, lt=1)] | None
 
 
 class MixupParams(Section):
@@ -161,6 +162,7 @@ class PseudoLabelParams(Section):
     teacher: Literal["same_fold", "mean"]
     transform: Literal["none", "max_over_models", "max_over_windows"]
     max_logit: PositiveFloat
+    power: PositiveFloat
 
 
 class ExportOnnxParams(Section):

@@ -63,7 +63,7 @@ def soft_labels(logits: Logits, soundscape_ids: Sequence[str], params: PseudoLab
     Args:
         logits: (model, window, species), model f being the teacher of fold f.
         soundscape_ids: (window,).
-        params: clipping, transform, and which teachers a student learns from.
+        params: clipping, transform, which teachers a student learns from, and the power.
 
     Returns:
         (model, window, species) probabilities.
@@ -77,7 +77,7 @@ def soft_labels(logits: Logits, soundscape_ids: Sequence[str], params: PseudoLab
     if params.teacher == "mean":
         mean = probabilities.mean(axis=0, keepdims=True)
         probabilities = np.repeat(mean, len(probabilities), axis=0)
-    return probabilities
+    return probabilities**params.power
 
 
 def write_pseudo_labels(windows: pd.DataFrame, folds: Sequence[int], labels: Logits) -> None:

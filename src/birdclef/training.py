@@ -1,13 +1,14 @@
-"""Train one fold of either level: AdamW, OneCycle a step, masked BCE, the last epoch kept."""
+"""Train one fold of either level: AdamW, OneCycle a step, masked BCE, the last weights kept."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 
 from birdclef.datasets import EpochBatches, Indices, TrainingExamples, oversample
@@ -62,6 +63,11 @@ def _optimizer(model: nn.Module, train: TrainParams, steps: int) -> tuple[AdamW,
     return optimizer, schedule
 
 
+def _running_mean(classifier: Classifier, decay: float) -> AveragedModel:
+    """The running mean of weights and of batch statistics; the first update copies them."""
+    return AveragedModel(classifier, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
 class Trainer:
     """A classifier in training on one fold; `run` takes it from its last finished epoch."""
 
@@ -93,6 +99,7 @@ class Trainer:
             )
         steps = level.epochs * len(self.batches)
         self.optimizer, self.schedule = _optimizer(self.classifier, train, steps)
+        self.mean = None if train.ema is None else _running_mean(self.classifier, train.ema)
         self.scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
         self.history: list[EpochReport] = []
 
@@ -121,12 +128,19 @@ class Trainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
+        if self.mean is not None:
+            self.mean.update_parameters(self.classifier)
         return loss.item()
+
+    @property
+    def trained(self) -> Classifier:
+        """What is scored and kept: the classifier, or the running mean of it."""
+        return self.classifier if self.mean is None else cast(Classifier, self.mean.module)
 
     def validate(self) -> Logits:
         """Logits of the held-out clips, (recording, species), in order of position."""
         held_out = Subset(self.data.examples.labeled, self.data.validation.tolist())
-        return predict_logits(self.classifier, held_out, self.device, self.runtime)
+        return predict_logits(self.trained, held_out, self.device, self.runtime)
 
     def _epoch(self, epoch: int) -> EpochReport:
         """Train and score one epoch; its draws depend on seed and epoch alone."""
@@ -164,12 +178,13 @@ class Trainer:
         return self.validate()
 
     def _parts(self) -> dict[str, Any]:
-        return {
+        parts = {
             "model": self.classifier.backbone,
             "optimizer": self.optimizer,
             "schedule": self.schedule,
             "scaler": self.scaler,
         }
+        return parts if self.mean is None else parts | {"mean": self.mean}
 
     def _state(self) -> dict[str, Any]:
         state = {name: part.state_dict() for name, part in self._parts().items()}
