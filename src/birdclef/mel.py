@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from birdclef.params import ClipsParams, MelParams
 
 _STD_FLOOR = 1e-8  # silence stays silence instead of becoming NaN
-_POWER_FLOOR = 1e-10  # torchaudio's AmplitudeToDB
 
 
 def hop_length(mel: MelParams, clips: ClipsParams) -> int:
@@ -36,8 +35,10 @@ class LogMel(nn.Module):
     """Clips of any level to model images.
 
     (B, sample) waveforms -> (B, 3, mel, frame): (dB - center) / scale twice, then a ramp from
-    0 at the lowest band to 1 at the highest. Each clip is divided by its standard deviation.
-    Always float32, also under autocast.
+    0 at the lowest band to 1 at the highest. Each clip is divided by its standard deviation;
+    bands softer than `mel.floor_db` are lifted to it, since single precision leaves there only
+    rounding errors that no two ways of computing a spectrum share, and a network may listen to
+    them. Always float32, also under autocast.
     """
 
     ramp: Tensor
@@ -45,6 +46,7 @@ class LogMel(nn.Module):
     def __init__(self, mel: MelParams, clips: ClipsParams) -> None:
         super().__init__()
         self.center, self.scale = mel.db_center, mel.db_scale
+        self.power_floor = 10 ** (mel.floor_db / 10)
         with warnings.catch_warnings():  # the lowest bands are narrower than an FFT bin: empty
             warnings.filterwarnings("ignore", message="At least one mel filterbank")
             self.spectrogram = torchaudio.transforms.MelSpectrogram(
@@ -71,7 +73,7 @@ class LogMel(nn.Module):
             waveforms = waveforms.float()
             deviation = waveforms.std(dim=1, keepdim=True, correction=0)
             power = self.mel_power(waveforms / deviation.clamp(min=_STD_FLOOR))
-            decibels = 10 * torch.log10(power.clamp(min=_POWER_FLOOR))
+            decibels = 10 * torch.log10(power.clamp(min=self.power_floor))
             image = ((decibels - self.center) / self.scale).unsqueeze(1)  # (B, 1, mel, frame)
             ramp = self.ramp.expand(image.shape[0], 1, -1, image.shape[3])
             return torch.cat([image, image, ramp], dim=1)

@@ -90,14 +90,11 @@ def save(graph: onnx.ModelProto, metadata: Mapping[str, Any], path: Path) -> Non
 
 
 def probe_clips(clips: ClipsParams, seed: int = 0) -> npt.NDArray[np.float32]:
-    """Hard cases for parity, (case, sample): silence, noise, clipping, very quiet, very loud.
-
-    No pure tone: the bands beside it hold nothing but rounding errors, 140 dB down, which no two
-    ways of computing a spectrum share, and which no recording has.
-    """
+    """Hard cases for parity, (case, sample): silence, noise, clipping, quiet, loud, a pure tone."""
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(clips.clip_samples)
-    cases = [np.zeros_like(noise), noise, np.clip(5 * noise, -1, 1), 1e-5 * noise, 100 * noise]
+    tone = np.sin(2 * np.pi * 3000 * np.arange(len(noise)) / clips.sample_rate_hz)
+    cases = [0 * noise, noise, np.clip(5 * noise, -1, 1), 1e-5 * noise, 100 * noise, tone]
     return np.stack(cases).astype(np.float32)
 
 

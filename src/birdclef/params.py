@@ -105,6 +105,7 @@ class MelParams(Section):
     n_frames: Annotated[int, Field(ge=2)]
     f_min: Annotated[Float, Field(ge=0)]
     f_max: PositiveFloat
+    floor_db: Annotated[Float, Field(ge=-100)]
     db_center: Float
     db_scale: PositiveFloat
 
