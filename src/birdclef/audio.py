@@ -63,14 +63,20 @@ def _read(file: soundfile.SoundFile, start: int, count: int) -> Waveform:
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
-def _ends(file: soundfile.SoundFile, need: int) -> list[Waveform]:
-    """First and last `need` samples at the file's own rate; one piece when it is no longer."""
+def _seek_ends(file: soundfile.SoundFile, need: int) -> list[Waveform] | None:
+    """First and last `need` samples; None where the file is no longer or its header lies."""
     declared = file.frames
-    if declared > 2 * need:
-        with contextlib.suppress(AudioError):  # a declared length may lie beyond the end
-            ends = [_read(file, 0, need), _read(file, declared - need, need)]
-            if all(len(end) == need for end in ends):
-                return ends
+    if declared <= 2 * need:
+        return None
+    with contextlib.suppress(AudioError):
+        ends = [_read(file, 0, need), _read(file, declared - need, need)]
+        if all(len(end) == need for end in ends):
+            return ends
+    return None
+
+
+def _decode_ends(file: soundfile.SoundFile, need: int) -> list[Waveform]:
+    """First and last `need` samples, in flat memory; one piece when there are no more."""
     kept, long = np.zeros(0, np.float32), False
     for block in _blocks(file, 0):
         kept = np.concatenate([kept, block])
@@ -114,7 +120,11 @@ def read_head_and_tail(path: Path, sample_rate_hz: int, part_s: float) -> Wavefo
     part = round(part_s * sample_rate_hz)
     with _open(path) as file:
         rate = file.samplerate
-        ends = _ends(file, round((part_s + _MARGIN_S) * rate))
+        need = round((part_s + _MARGIN_S) * rate)
+        ends = _seek_ends(file, need)
+    if ends is None:
+        with _open(path) as file:  # anew: some decoders are lost after a failed seek
+            ends = _decode_ends(file, need)
     waveform = np.concatenate([_resampled(end, rate, sample_rate_hz) for end in ends])
     if len(waveform) > 2 * part:
         waveform = np.concatenate([waveform[:part], waveform[-part:]])

@@ -34,7 +34,7 @@ class Task(NamedTuple):
 
 
 class DisturbedError(RuntimeError):
-    """Another run has written to the same outputs."""
+    """Somebody else writes to the same outputs."""
 
 
 def key_of(*parts: object, code: Sequence[ModuleType]) -> str:
@@ -73,18 +73,19 @@ def make_missing(tasks: Sequence[Task], notes: Path, jobs: int, what: str) -> li
         What each task returned when it was run, now or earlier, in the order of `tasks`.
 
     Raises:
-        DisturbedError: an output was changed by somebody else meanwhile.
+        DisturbedError: somebody else keeps changing an output.
     """
     keep_only(notes, {_note(notes, task).name for task in tasks})
-    calls = (delayed(_make_if_missing)(task, _note(notes, task)) for task in tasks)
-    results = Parallel(jobs, return_as="generator")(calls)
-    made = list(track(results, what, len(tasks)))
-    for task in tasks:  # processes of a run that was killed may live on for one output more
-        if _recall(task, _note(notes, task)) is None:
-            raise DisturbedError(
-                f"{task.output} was changed by another run; once that has ended, run this again"
-            )
-    return made
+    for _ in range(2):  # processes of a run that was killed live on for one output or two
+        calls = (delayed(_make_if_missing)(task, _note(notes, task)) for task in tasks)
+        results = Parallel(jobs, return_as="generator")(calls)
+        made = list(track(results, what, len(tasks)))
+        disturbed = [t.output for t in tasks if _recall(t, _note(notes, t)) is None]
+        if not disturbed:
+            return made
+    raise DisturbedError(
+        f"{disturbed[0]} was changed while it was in use; stop what writes to it, and run again"
+    )
 
 
 def _note(notes: Path, task: Task) -> Path:
