@@ -29,6 +29,11 @@ NOTES = Path(".resume/preprocess/clips")
 MAX_MEMORY_MB = 700
 
 
+def _outputs(folder: Path) -> dict[str, bytes]:
+    files = [p for name in (SHARDS, SCAPES) for p in (folder / name).rglob("*")]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files if p.is_file()}
+
+
 class World:
     """A folder to run the stage in: species with recordings of two seconds, one soundscape."""
 
@@ -69,8 +74,7 @@ class World:
         table.to_csv(self.folder / "data/index/soundscapes.csv", index=False)
 
     def outputs(self) -> dict[str, bytes]:
-        files = [p for name in (SHARDS, SCAPES) for p in (self.folder / name).rglob("*")]
-        return {str(p.relative_to(self.folder)): p.read_bytes() for p in files if p.is_file()}
+        return _outputs(self.folder)
 
     def times(self) -> dict[str, int]:
         shards = (self.folder / SHARDS).glob("*.npy")
@@ -82,7 +86,7 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(elsewhere)
             preprocess.main()
-        return World.outputs(_At(elsewhere))  # type: ignore[arg-type]
+        return _outputs(elsewhere)
 
     def start(self) -> "subprocess.Popen[bytes]":
         environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
@@ -90,11 +94,6 @@ class World:
         return subprocess.Popen(
             command, cwd=self.folder, env=environment, start_new_session=True, stdout=-3
         )
-
-
-class _At:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
 
 
 @pytest.fixture
@@ -164,6 +163,14 @@ def _bad_wav(samples: np.ndarray, rate_hz: int = RATE_HZ) -> Callable[[Path], No
     return make
 
 
+def _replace(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    def replace(path: Path) -> None:
+        path.unlink()
+        make(path)
+
+    return replace
+
+
 BAD: dict[str, Callable[[Path], object]] = {
     "missing": Path.unlink,
     "empty": lambda path: path.write_bytes(b""),
@@ -177,8 +184,8 @@ BAD: dict[str, Callable[[Path], object]] = {
     "one sample": _bad_wav(np.array([0.5])),
     "32 channels": _bad_wav(np.full((RATE_HZ, 32), 0.5)),
     "8 Hz": _bad_wav(np.full(100, 0.5), 8),
-    "folder": lambda path: (path.unlink(), path.mkdir()),
-    "pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "folder": _replace(Path.mkdir),
+    "pipe": _replace(os.mkfifo),
 }
 
 
