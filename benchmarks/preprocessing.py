@@ -10,6 +10,7 @@ that a busy machine slows both.
 """
 
 import argparse
+import shutil
 import statistics
 import tempfile
 import time
@@ -64,22 +65,24 @@ def packed(names: Sequence[str], folder: Path, out: Path, clips: ClipsParams) ->
     Parallel(JOBS)(calls)
 
 
-def seconds(way: Callable[..., None], *args: object) -> float:
+def seconds(way: Callable[..., None], names: Sequence[str], raw: Path, out: Path) -> float:
+    """Wall time into a fresh folder: where files are replaced, the disk is measured as well."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
     start = time.perf_counter()
-    way(*args)
+    way(names, raw, out, load_params().clips)
     return time.perf_counter() - start
 
 
-def compare(suffix: str, count: int, rounds: int, clips: ClipsParams) -> None:
+def compare(suffix: str, count: int, rounds: int) -> None:
     """Print both speeds and their ratio, the median over rounds, and the ratio of bytes."""
     with tempfile.TemporaryDirectory() as temporary:
         raw, old, new = (Path(temporary) / name for name in ("raw", "old", "new"))
-        for folder in (raw, old, new):
-            folder.mkdir()
+        raw.mkdir()
         names = make_recordings(raw, suffix, count)
-        packed(names, raw, new, clips)  # starts the processes
+        seconds(packed, names, raw, new)  # starts the processes
         times = [
-            (seconds(baseline, names, raw, old, clips), seconds(packed, names, raw, new, clips))
+            (seconds(baseline, names, raw, old), seconds(packed, names, raw, new))
             for _ in range(rounds)
         ]
         sizes = [sum(p.stat().st_size for p in folder.iterdir()) for folder in (old, new)]
@@ -96,9 +99,8 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    clips = load_params().clips
     for suffix in FORMATS:
-        compare(suffix, options.files, options.rounds, clips)
+        compare(suffix, options.files, options.rounds)
 
 
 if __name__ == "__main__":
