@@ -5,10 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import signal
 
 from birdclef.clips import INDEX_COLUMNS, ClipStore, Packed, first_clip, pack_shard, random_crop
+from birdclef.mel import LogMel
 from birdclef.params import Params
 from sounds import RATE_HZ, ramp, tone, write
 
@@ -35,18 +39,58 @@ def test_head_and_tail_come_back(tmp_path: Path, params: Params) -> None:
         np.testing.assert_allclose(store.tail(name), samples[-part:], atol=1e-4)
 
 
-def test_very_quiet_recordings_keep_their_detail(tmp_path: Path, params: Params) -> None:
-    quiet = (0.005 * np.random.default_rng(0).uniform(-1, 1, 5 * RATE_HZ)).astype(np.float32)
-    raw = tmp_path / "raw"
-    raw.mkdir()
-    import soundfile
+def _store_and_read(folder: Path, sound: np.ndarray, params: Params) -> np.ndarray:
+    soundfile.write(folder / "q.wav", sound, RATE_HZ, subtype="FLOAT")
+    packed = pack_shard("bird", [("q", "q.wav")], folder, folder, params.clips)
+    pd.DataFrame(packed.stored, columns=INDEX_COLUMNS).to_csv(folder / "index.csv", index=False)
+    return ClipStore(folder, params.clips).head("q")
 
-    soundfile.write(raw / "q.wav", quiet, RATE_HZ, subtype="FLOAT")
-    packed = pack_shard("bird", [("q", "q.wav")], raw, tmp_path, params.clips)
+
+def _quiet_song(peak: float, click: float = 1.0) -> np.ndarray:
+    """Five seconds of noise that falls off to high pitch, with one loud click."""
+    noise = np.random.default_rng(0).standard_normal(5 * RATE_HZ)
+    song = signal.lfilter([1], [1, -0.9], noise)
+    song[1000] = click * np.abs(song).max()
+    return (peak * song / np.abs(song).max()).astype(np.float32)
+
+
+@pytest.mark.parametrize("peak", [0.005, 1.0])
+@pytest.mark.parametrize("click", [1.0, 10.0])
+def test_noise_of_rounding_is_101_db_below_the_peak_at_any_level(
+    tmp_path: Path, params: Params, peak: float, click: float
+) -> None:
+    """Step = peak / 32767 and noise = step^2 / 12 give 101.1 dB less the crest factor."""
+    sound = _quiet_song(peak, click)
+    error = _store_and_read(tmp_path, sound, params) - sound
+    below_peak_db = 10 * np.log10(peak**2 / (error.astype(np.float64) ** 2).mean())
+    assert below_peak_db == pytest.approx(101.1, abs=0.3)
+
+
+def test_a_quiet_recording_loses_nothing_in_the_mel(tmp_path: Path, params: Params) -> None:
+    """Within 70 dB of the loudest cell; plain 16 bits would be off by more than ten times that."""
+    sound = _quiet_song(0.005)
+    mel = LogMel(params.mel, params.clips)
+
+    def decibels(waveform: np.ndarray) -> np.ndarray:
+        image: np.ndarray = mel(torch.from_numpy(waveform)[None])[0, 0].numpy()
+        return image * params.mel.db_scale + params.mel.db_center
+
+    before = decibels(sound)
+    heard = before > before.max() - 70
+    worst_db = np.abs(decibels(_store_and_read(tmp_path, sound, params)) - before)[heard].max()
+    plain = (np.rint(sound * 32767) / 32767).astype(np.float32)
+    plain_db = np.abs(decibels(plain) - before)[heard].max()
+    assert heard.mean() > 0.9
+    assert worst_db < 0.5
+    assert plain_db > 10 * worst_db
+
+
+def test_a_species_may_have_any_code(tmp_path: Path, params: Params) -> None:
+    """Such as those that pandas takes for a missing value."""
+    raw = write(tmp_path / "a.wav", ramp(1))
+    packed = pack_shard("nan", [("NA", raw.name)], tmp_path, tmp_path, params.clips)
     pd.DataFrame(packed.stored, columns=INDEX_COLUMNS).to_csv(tmp_path / "index.csv", index=False)
-    error = ClipStore(tmp_path, params.clips).head("q") - quiet
-    ratio_db = 10 * np.log10((quiet**2).mean() / (error**2).mean())
-    assert ratio_db > 90  # plain 16 bits at this level would give about 50
+    assert len(ClipStore(tmp_path, params.clips).head("NA")) == RATE_HZ
 
 
 def test_bad_files_are_set_aside_and_the_rest_is_stored(tmp_path: Path, params: Params) -> None:

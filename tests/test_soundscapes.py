@@ -1,5 +1,6 @@
 """The soundscape store: any length, any window, nothing lost."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -53,3 +54,33 @@ def test_broken_soundscape_leaves_a_reason_and_no_file(tmp_path: Path, content: 
     assert stored.samples == 0
     assert "unreadable" in stored.reason
     assert [p.name for p in tmp_path.iterdir()] == ["a.ogg"]
+
+
+def test_a_source_that_went_bad_takes_its_copy_along(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.wav", tone(1))
+    store_soundscape(source, tmp_path / "a.flac", RATE_HZ)
+    source.write_bytes(b"")
+    assert store_soundscape(source, tmp_path / "a.flac", RATE_HZ).reason
+    assert not (tmp_path / "a.flac").exists()
+
+
+def _bytes_read() -> int:
+    return int(re.findall(r"rchar: (\d+)", Path("/proc/self/io").read_text())[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="counts bytes as Linux does")
+def test_reading_a_window_takes_as_much_of_a_long_file_as_of_a_short_one(
+    tmp_path: Path, params: Params
+) -> None:
+    clips = params.clips.model_copy(update={"sample_rate_hz": 1000})
+    minute = np.random.default_rng(0).uniform(-0.5, 0.5, 60_000)
+    needed = {}
+    for minutes in (2, 400):
+        path = tmp_path / f"{minutes}.flac"
+        soundfile.write(path, np.tile(minute, minutes), 1000)
+        read_window(path, 0.0, clips)  # what is imported or allocated once
+        before = _bytes_read()
+        window = read_window(path, 60.0 * minutes - 35, clips)
+        needed[minutes] = _bytes_read() - before
+        np.testing.assert_allclose(window, minute[25_000:30_000], atol=1e-4)
+    assert needed[400] < 2 * needed[2] + 100_000  # of 40 MB

@@ -4,6 +4,7 @@ FLAC is integer arithmetic: the same samples give the same bytes on any machine,
 found and read in about 2 ms anywhere in a file, at 0.35-0.41 of the bytes of 16-bit PCM.
 """
 
+import os
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from birdclef.audio import AudioError, Waveform, stream
+from birdclef.audio import SILENT, AudioError, Waveform, is_loud, stream
 from birdclef.params import ClipsParams
 
 STORE = Path("data/soundscapes")
@@ -27,7 +28,7 @@ class Stored(NamedTuple):
 
 def store_soundscape(source: Path, target: Path, sample_rate_hz: int) -> Stored:
     """Re-code one soundscape of any length as FLAC, block by block; it appears whole or not."""
-    temporary = target.with_name(f".{target.name}.tmp")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     samples, loud = 0, False
     try:
         with soundfile.SoundFile(
@@ -36,14 +37,16 @@ def store_soundscape(source: Path, target: Path, sample_rate_hz: int) -> Stored:
             for block in stream(source, sample_rate_hz):
                 file.write(np.clip(block, -1, 1))  # Vorbis may decode beyond full scale
                 samples += len(block)
-                loud = loud or bool(block.any())
+                loud = loud or is_loud(block)
         if not loud:
-            raise AudioError("silent: every sample is zero" if samples else "0 samples decoded")
+            raise AudioError(SILENT if samples else "0 samples decoded")
+        temporary.replace(target)
+        return Stored(samples, "")
     except AudioError as error:
-        temporary.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)  # of an earlier run, when the source was still good
         return Stored(0, str(error))
-    temporary.replace(target)
-    return Stored(samples, "")
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def windows(soundscapes: pd.DataFrame, clips: ClipsParams) -> pd.DataFrame:
@@ -72,5 +75,5 @@ def read_window(path: Path, start_s: float, clips: ClipsParams) -> Waveform:
 
 def read_windows(kind: Kind, clips: ClipsParams, store: Path = STORE) -> pd.DataFrame:
     """List the windows of the stored soundscapes of one kind, as `windows` does."""
-    table = pd.read_csv(store / f"{kind}.csv", dtype={"soundscape_id": str})
+    table = pd.read_csv(store / f"{kind}.csv", dtype={"soundscape_id": str}, keep_default_na=False)
     return windows(table, clips)

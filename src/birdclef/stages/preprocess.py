@@ -1,78 +1,80 @@
 """Recordings to clip shards, soundscapes to FLAC; what cannot be read is set aside and listed."""
 
+from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
-from joblib import Parallel, delayed
 
-from birdclef.clips import INDEX_COLUMNS, pack_shard
+from birdclef import audio, clips, soundscapes
 from birdclef.files import write_csv, write_json
+from birdclef.finished import Task, keep_only, key_of, make_missing
+from birdclef.inputs import read_inputs
 from birdclef.params import Params, load_params
-from birdclef.progress import track
 from birdclef.quarantine import Quarantined, write_quarantine
-from birdclef.soundscapes import store_soundscape
 
 INDEX, CLIPS, SOUNDSCAPES = Path("data/index"), Path("data/clips"), Path("data/soundscapes")
+KINDS = get_args(soundscapes.Kind)
 METRICS = Path("metrics/preprocess.json")
-
-
-def _read(name: str) -> pd.DataFrame:
-    return pd.read_csv(INDEX / name, dtype=str, keep_default_na=False)
 
 
 def pack_recordings(params: Params) -> tuple[int, list[Quarantined]]:
     """Write one shard a species and their index; return the recordings met and those set aside."""
-    recordings = pd.concat([_read("recordings.csv"), _read("extra.csv")])
-    recordings = recordings.sort_values("recording_id")
-    CLIPS.mkdir(parents=True, exist_ok=True)
-    root = Path(params.data.root)
-    jobs = [
-        delayed(pack_shard)(
-            str(shard),
-            rows[["recording_id", "path"]].to_numpy().tolist(),
-            root,
-            CLIPS,
-            params.clips,
-        )
-        for shard, rows in recordings.groupby("primary_label")
-    ]
-    results = Parallel(params.runtime.jobs, return_as="generator")(jobs)
-    packed = list(track(results, "recordings, by species", len(jobs)))
-    stored = sorted(row for shard in packed for row in shard.stored)
-    write_csv(pd.DataFrame(stored, columns=INDEX_COLUMNS), CLIPS / "index.csv")
-    return len(recordings), [row for shard in packed for row in shard.quarantined]
+    root, settings = Path(params.data.root), params.clips
+    names = ("recording_id", "primary_label")
+    tables = [read_inputs(INDEX / name, names, root) for name in ("recordings.csv", "extra.csv")]
+    recordings = pd.concat(tables).sort_values("recording_id")
+    tasks = []
+    for label, rows in recordings.groupby("primary_label"):
+        files = list(zip(rows["recording_id"], rows["path"], strict=True))
+        versions = rows[["size", "mtime_ns"]].to_numpy().tolist()
+        key = key_of(str(root), files, versions, settings.model_dump(), code=[audio, clips])
+        make = partial(clips.pack_shard, str(label), files, root, CLIPS, settings)
+        tasks.append(Task(CLIPS / f"{label}.npy", key, make))
+    keep_only(CLIPS, {task.output.name for task in tasks})
+    notes = Path(params.runtime.resume_dir) / "preprocess" / "clips"
+    made = make_missing(tasks, notes, params.runtime.jobs, "recordings, by species")
+    packed = [clips.Packed(*result) for result in made]
+    stored = sorted(tuple(row) for shard in packed for row in shard.stored)
+    write_csv(pd.DataFrame(stored, columns=clips.INDEX_COLUMNS), CLIPS / "index.csv")
+    return len(recordings), [Quarantined(*row) for shard in packed for row in shard.quarantined]
 
 
-def store_soundscapes(params: Params) -> tuple[pd.DataFrame, list[Quarantined]]:
-    """Re-code every soundscape; return the table of those stored and those set aside."""
-    table = _read("soundscapes.csv")
-    for kind in ("unlabeled", "labeled"):
-        (SOUNDSCAPES / kind).mkdir(parents=True, exist_ok=True)
+def store_soundscapes(params: Params) -> tuple[int, list[Quarantined]]:
+    """Re-code every soundscape and list them; return the soundscapes met and those set aside."""
     root, rate = Path(params.data.root), params.clips.sample_rate_hz
-    jobs = [
-        delayed(store_soundscape)(root / path, SOUNDSCAPES / kind / f"{name}.flac", rate)
-        for name, kind, path in table[["soundscape_id", "kind", "path"]].to_numpy().tolist()
-    ]
-    results = Parallel(params.runtime.jobs, return_as="generator")(jobs)
-    stored = list(track(results, "soundscapes", len(jobs)))
-    rows = zip(table["soundscape_id"], table["path"], stored, strict=True)
-    bad = [Quarantined(name, path, s.reason) for name, path, s in rows if s.reason]
-    table = table.assign(samples=[s.samples for s in stored])[["soundscape_id", "kind", "samples"]]
-    return table[table["samples"] > 0], bad
+    table = read_inputs(INDEX / "soundscapes.csv", ("soundscape_id", "kind"), root)
+    tasks = []
+    for name, kind, path, *version in table.itertuples(index=False):
+        key = key_of(str(root), path, kind, version, rate, code=[audio, soundscapes])
+        target = SOUNDSCAPES / kind / f"{name}.flac"
+        make = partial(soundscapes.store_soundscape, root / path, target, rate)
+        tasks.append(Task(target, key, make))
+    keep_only(SOUNDSCAPES, KINDS)
+    for kind in KINDS:
+        keep_only(
+            SOUNDSCAPES / kind, {t.output.name for t in tasks if t.output.parent.name == kind}
+        )
+    notes = Path(params.runtime.resume_dir) / "preprocess" / "soundscapes"
+    made = make_missing(tasks, notes, params.runtime.jobs, "soundscapes")
+    table[["samples", "reason"]] = pd.DataFrame(
+        made, columns=["samples", "reason"], index=table.index
+    )
+    good = table["reason"] == ""
+    for kind in KINDS:
+        rows = table.loc[good & (table["kind"] == kind), ["soundscape_id", "samples"]]
+        write_csv(rows, SOUNDSCAPES / f"{kind}.csv")
+    bad = table.loc[~good, ["soundscape_id", "path", "reason"]].itertuples(index=False)
+    return len(table), [Quarantined(*row) for row in bad]
 
 
 def main() -> None:
     params = load_params()
-    n_recordings, bad = pack_recordings(params)
-    soundscapes, bad_soundscapes = store_soundscapes(params)
-    for kind, rows in soundscapes.groupby("kind"):
-        write_csv(rows.drop(columns="kind"), SOUNDSCAPES / f"{kind}.csv")
-    n_files = n_recordings + len(soundscapes) + len(bad_soundscapes)
-    quarantined = bad + bad_soundscapes
-    limit = params.preprocess.max_quarantined
-    write_quarantine(quarantined, n_files, limit, CLIPS / "quarantine.csv")
-    counts = {"files": n_files, "quarantined": len(quarantined)}
-    write_json(counts, METRICS)
+    n_recordings, bad_recordings = pack_recordings(params)
+    n_soundscapes, bad_soundscapes = store_soundscapes(params)
+    n_files, bad = n_recordings + n_soundscapes, bad_recordings + bad_soundscapes
+    write_json({"files": n_files, "quarantined": len(bad)}, METRICS)
+    write_quarantine(bad, n_files, params.preprocess.max_quarantined, CLIPS / "quarantine.csv")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+"""The soundscape store: milliseconds a window by length of the soundscape, and bytes against PCM.
+
+python benchmarks/soundscape_store.py --hours 0.1 1 15
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from birdclef.params import ClipsParams, load_params
+from birdclef.soundscapes import read_window, store_soundscape
+
+WINDOWS = 100
+
+
+def make_soundscape(path: Path, hours: float) -> None:
+    """Write an ogg at 32 kHz: coloured noise, a minute of it over and over."""
+    rng = np.random.default_rng(0)
+    minute = np.convolve(rng.standard_normal(60 * 32_000) * 0.05, np.ones(6) / 6, "same")
+    with soundfile.SoundFile(path, "w", 32_000, 1) as file:
+        for second in range(round(hours * 3600)):
+            start = second % 60 * 32_000
+            file.write(minute[start : start + 32_000])
+
+
+def measure(hours: float, clips: ClipsParams) -> str:
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as temporary:
+        source, target = Path(temporary) / "a.ogg", Path(temporary) / "a.flac"
+        make_soundscape(source, hours)
+        start = time.perf_counter()
+        samples = store_soundscape(source, target, clips.sample_rate_hz).samples
+        speed = hours * 3600 / (time.perf_counter() - start)
+        times = []
+        for start_s in rng.uniform(0, samples / clips.sample_rate_hz - clips.clip_s, WINDOWS):
+            start = time.perf_counter()
+            read_window(target, start_s, clips)
+            times.append(time.perf_counter() - start)
+        of_pcm = target.stat().st_size / (2 * samples)
+    return (
+        f"{hours:g} h: stored at {speed:.0f} times real time, {of_pcm:.2f} of 16-bit PCM;"
+        f" a window in {1e3 * np.median(times):.1f} ms, the slowest of {WINDOWS}"
+        f" in {1e3 * max(times):.1f} ms"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hours", type=float, nargs="+", default=[0.1, 1.0, 15.0])
+    for hours in parser.parse_args().hours:
+        print(measure(hours, load_params().clips), flush=True)
+
+
+if __name__ == "__main__":
+    main()
