@@ -51,6 +51,14 @@ def fingerprint(path: Path, max_s: float) -> Fingerprint:
     return Fingerprint(find_peaks(waveform), len(waveform) / SAMPLE_RATE_HZ)
 
 
+def try_fingerprint(path: Path, max_s: float) -> Fingerprint | None:
+    """As `fingerprint`, or None where the file cannot be decoded."""
+    try:
+        return fingerprint(path, max_s)
+    except AudioError:
+        return None
+
+
 def _read(path: Path, max_s: float) -> Waveform:
     count, blocks = round(max_s * SAMPLE_RATE_HZ), []
     for block in stream(path, SAMPLE_RATE_HZ):

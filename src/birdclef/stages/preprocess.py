@@ -22,8 +22,7 @@ def _read(name: str) -> pd.DataFrame:
 
 def pack_recordings(params: Params) -> tuple[int, list[Quarantined]]:
     """Write one shard a species and their index; return the recordings met and those set aside."""
-    recordings = pd.concat([_read("recordings.csv"), _read("extra.csv")])
-    recordings = recordings.sort_values("recording_id")
+    recordings = _read("kept.csv")
     CLIPS.mkdir(parents=True, exist_ok=True)
     root = Path(params.data.root)
     jobs = [
