@@ -83,7 +83,7 @@ def find_peaks(waveform: Waveform) -> Peaks:
     highest = maximum_filter(power, size=(2 * APART_FRAMES + 1, 2 * APART_BINS + 1))
     floor = power.max(initial=0.0) * 10 ** (FLOOR_DB / 10)
     frames, bins = np.nonzero((power == highest) & (power > floor))
-    return (frames.astype(np.uint32) << BIN_BITS) + bins.astype(np.uint32) + 1
+    return ((frames << BIN_BITS) + bins + 1).astype(np.uint32)
 
 
 def _band_power(waveform: Waveform) -> npt.NDArray[np.float32]:

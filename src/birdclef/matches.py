@@ -131,8 +131,7 @@ def _collect(fingerprints: Sequence[Peaks]) -> Landmarks:
     hashes = np.concatenate([empty.astype(np.uint32), *(own for own, _ in parts)])
     order = _sort_order(hashes)
     hashes = hashes[order]
-    _, starts, counts = np.unique(hashes, return_index=True, return_counts=True)
-    del starts
+    counts = np.unique(hashes, return_counts=True)[1]
     kept = np.repeat((counts > 1) & (counts <= MAX_MEETINGS), counts)
     order = order[kept]
     frames = np.concatenate([empty.astype(np.int32), *(own for _, own in parts)])
