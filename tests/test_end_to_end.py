@@ -114,7 +114,8 @@ def test_every_stage_leaves_what_it_promises(repository: Repository) -> None:
     assert set(scores) == {"out_of_fold", "soundscapes"}
     assert 0 <= scores["soundscapes"]["l2"] <= 1
     assert repository.metrics("export_onnx")["parity"] <= 1e-4
-    assert repository.metrics("index_extra")["straddling_groups"] == 0
+    found = repository.metrics("deduplicate")
+    assert (found["pairs"], found["dropped"], found["straddling_groups"]) == (2, 2, 0)
     assert repository.metrics("preprocess")["quarantined"] == 1  # the corrupt file of the demo
     shown = repository.run("birdclef", "report")
     assert "labelled soundscapes" in shown
