@@ -10,7 +10,7 @@ Source: A. Wang, "An industrial-strength audio search algorithm", ISMIR 2003.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,10 @@ from birdclef.fingerprints import BIN_BITS, FRAME_S, Peaks
 Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 
-TARGET_BITS = 7  # a landmark spans 1 to 127 frames, up to 1.4 s
-TARGETS = 60  # peaks after the first that are looked at; 1.4 s hold about 24
-KEPT_SHARE = 1 / 8  # of landmarks: the same ones in every recording, since the hash decides
-MAX_MEETINGS = 64  # hashes met more often tell little and cost the square of their number
+TARGET_BITS = 8  # a landmark spans 1 to 255 frames, up to 2.7 s
+TARGETS = 100  # peaks after the first that are looked at; 2.7 s hold about 46
+KEPT_SHARE = 1 / 16  # of landmarks: the same ones in every recording, since the hash decides
+MAX_MEETINGS = 32  # hashes met more often tell little and cost the square of their number
 MIN_VOTES = 5  # shared landmarks at one offset that make a candidate
 MIN_PEAKS = 12  # of a recording, about 0.7 s: fewer agree by chance
 PART_FRAMES = round(1 / FRAME_S)
@@ -31,6 +31,7 @@ MIN_PEAKS_A_PART, AGREEING = 6, 1 / 6
 TOLERANCE = (-1, 0, 1)  # frames and bins by which a peak may move
 _OFFSET_BITS = 24  # frames: a day each way
 _RECORDING_BITS = 20
+_RECORDINGS_AT_ONCE = 1024  # whose meetings are in memory
 MAX_RECORDINGS = 2**_RECORDING_BITS
 
 
@@ -131,7 +132,7 @@ def _collect(fingerprints: Sequence[Peaks]) -> Landmarks:
     hashes = np.concatenate([empty.astype(np.uint32), *(own for own, _ in parts)])
     order = _sort_order(hashes)
     hashes = hashes[order]
-    counts = np.unique(hashes, return_counts=True)[1]
+    counts = _runs(hashes)[1]
     kept = np.repeat((counts > 1) & (counts <= MAX_MEETINGS), counts)
     order = order[kept]
     frames = np.concatenate([empty.astype(np.int32), *(own for _, own in parts)])
@@ -147,10 +148,19 @@ def _sort_order(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     return keys.astype(np.uint32)
 
 
-def _meetings(landmarks: Landmarks) -> Iterator[Keys]:
-    """Every pair of landmarks of one hash and two recordings: both recordings and the offset."""
+def _runs(values: npt.NDArray[Any]) -> tuple[Ints, Ints]:
+    """Where each value of a sorted array starts, and how often it is there."""
+    starts = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+    return starts, np.diff(np.append(starts, len(values)))
+
+
+def _meetings(landmarks: Landmarks, rows: Ints) -> Iterator[Keys]:
+    """Pairs of the landmarks in `rows` and later ones of the same hash, of two recordings.
+
+    Yields:
+        Both recordings and the offset, packed.
+    """
     hashes, recordings, frames = landmarks
-    rows = np.arange(len(hashes))
     for step in range(1, MAX_MEETINGS):
         rows = rows[rows + step < len(hashes)]
         rows = rows[hashes[rows] == hashes[rows + step]]
@@ -164,9 +174,19 @@ def _meetings(landmarks: Landmarks) -> Iterator[Keys]:
 
 def _candidates(landmarks: Landmarks) -> Iterator[tuple[int, int, int]]:
     """Pairs of recordings with enough votes for one offset, which is in frames, or one more."""
-    meetings = np.concatenate([np.zeros(0, np.uint64), *_meetings(landmarks)])
+    block = landmarks.recordings // _RECORDINGS_AT_ONCE
+    for number in range(int(block.max(initial=-1)) + 1):
+        rows = np.flatnonzero(block == number)
+        meetings = np.concatenate([np.zeros(0, np.uint64), *_meetings(landmarks, rows)])
+        if len(meetings):
+            yield from _elect(meetings)
+
+
+def _elect(meetings: Keys) -> Iterator[tuple[int, int, int]]:
+    """Count votes; of each pair of recordings the offset with the most, where they suffice."""
     meetings.sort()
-    keys, votes = np.unique(meetings, return_counts=True)
+    starts, votes = _runs(meetings)
+    keys = meetings[starts]
     # A cut that falls within a frame spreads the votes over two neighbouring offsets.
     beside = np.append(keys[1:] == keys[:-1] + np.uint64(1), False)
     votes = votes + np.where(beside, np.append(votes[1:], 0), 0)
