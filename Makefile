@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro report test lint format lock determinism clean
+.PHONY: help install repro pull report test lint format lock determinism clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,12 @@ install: $(INSTALLED) ## make .venv with the pinned packages
 repro: install ## run every stage that is not up to date, then show the scores
 	dvc repro
 	@birdclef report
+
+pull: install ## fetch from the remote what dvc.lock names
+	@[ -n "$$(dvc remote list)" ] || { echo "No remote is named yet, so there is nothing to fetch" \
+		"from: dvc remote add --local --default store URL (README, Share)," \
+		"or make everything anew: make repro" >&2; exit 1; }
+	dvc pull
 
 report: install ## show the scores of the last run
 	@birdclef report

@@ -29,3 +29,20 @@ def write(path: Path, samples: npt.NDArray[np.float32], rate_hz: int = RATE_HZ) 
         for start in range(0, len(samples), rate_hz):
             file.write(samples[start : start + rate_hz])
     return path
+
+
+def song(seconds: float, seed: int, rate_hz: int = RATE_HZ) -> npt.NDArray[np.float32]:
+    """A bird that sings one phrase at random moments, in noise that no two seeds share.
+
+    The phrase is the same for every seed: takes of one very stereotyped bird.
+    """
+    rng = np.random.default_rng(seed)
+    phrase = np.concatenate(
+        [tone(0.1, hz, rate_hz) * np.hanning(round(0.1 * rate_hz)) for hz in (3e3, 4e3, 2500, 5e3)]
+    )
+    sound = 0.01 * rng.standard_normal(round(seconds * rate_hz))
+    start = round(rng.uniform(0, 0.5) * rate_hz)
+    while start + len(phrase) < len(sound):
+        sound[start : start + len(phrase)] += phrase
+        start += len(phrase) + round(rng.uniform(0.3, 1.0) * rate_hz)
+    return (0.8 * sound).astype(np.float32)

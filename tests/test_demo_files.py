@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import soundfile
+import soxr
+from scipy import signal
 
 from birdclef.demo import (
     Planner,
@@ -193,3 +195,18 @@ def test_long_ogg_files_are_written_in_blocks(tmp_path: Path) -> None:
     path = tmp_path / "long.ogg"
     write_sound(path, np.zeros(32_000 * 300, np.float32), 32_000)
     assert soundfile.info(path).duration == 300.0
+
+
+def test_an_excerpt_is_there_under_another_id(root: Path) -> None:
+    """An mp3 at another rate that lies inside a longer recording of the competition."""
+    (line,) = [x for x in (root / "DEMO.md").read_text().splitlines() if "An excerpt" in x]
+    whole, part = (root / name for name in re.findall(r"`([^`]+)`", line))
+    assert (whole.stem, whole.parent.name) != (part.stem, part.parent.name)
+    sound, (excerpt, rate_hz) = _sound(whole), soundfile.read(part, dtype="float32")
+    mono = excerpt if excerpt.ndim == 1 else excerpt.mean(axis=1)
+    resampled = soxr.resample(mono, rate_hz, 32_000)
+    assert len(resampled) < 0.7 * len(sound)
+    offset = int(np.argmax(np.abs(signal.correlate(sound, resampled, "valid"))))
+    assert (
+        np.corrcoef(sound[offset : offset + len(resampled)], resampled)[0, 1] > 0.8
+    )  # the mp3 cuts its highs

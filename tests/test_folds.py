@@ -172,3 +172,5 @@ def test_the_leak_report_counts_what_straddles() -> None:
     folds = pd.DataFrame({"recording_id": [row[0] for row in rows], "fold": [0, 1, 1, 0, 1]})
     assert count_straddling(table(rows), folds) == 2  # the takes FS1, and Ann's of a
     assert count_straddling(table(rows), folds.assign(fold=0)) == 0
+    pairs = [("XC3", "XC4"), ("XC2", "XC4")]
+    assert count_straddling(table(rows), folds, pairs) == 3  # and the first pair

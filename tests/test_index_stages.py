@@ -67,7 +67,6 @@ def test_every_output_is_written(workspace: Path, capsys: pytest.CaptureFixture[
         "soundscape_labels.csv": ("soundscape_id,start_s,end_s,labels", 1),
         "set_aside.csv": ("source,row,recording_id,reason", 0),
         "extra.csv": (",".join(COLUMNS), 3),
-        "folds.csv": ("recording_id,group,fold", 27),
         "extra_set_aside.csv": ("source,row,recording_id,reason", 0),
         "index.json": ("{", len(files["index.json"]) - 1),
         "index_extra.json": ("{", len(files["index_extra.json"]) - 1),
@@ -87,7 +86,8 @@ def test_metrics_tell_what_the_rules_left(workspace: Path) -> None:
     }
     assert (own["species_below_10_recordings"], own["species_without_recordings"]) == (3, 0)
     extra = json.loads((workspace / "metrics/index_extra.json").read_text())
-    assert (extra["extra_recordings"], extra["straddling_groups"]) == (3, 0)
+    assert (extra["extra_recordings"], extra["recordings"]) == (3, 27)
+    assert (own["licenses"], extra["licenses"]) == ({"CC BY": 24}, {"CC BY": 3})
     rules = ("rows", "same_species", "usable", "unique", "new", "kept")
     assert {name: [counts[r] for r in rules] for name, counts in extra["sources"].items()} == {
         "birdclef-2023": [2, 1, 1, 1, 1, 1],
@@ -113,7 +113,6 @@ def test_the_competition_alone_is_enough(workspace: Path) -> None:
             folder.rename(workspace / layout.source)
     run_both()
     assert outputs(workspace)["extra.csv"].decode() == ",".join(COLUMNS) + "\n"
-    assert len(outputs(workspace)["folds.csv"].splitlines()) == 25
 
 
 def test_a_species_that_lost_its_recordings_stays_an_output_and_is_counted(workspace: Path) -> None:
@@ -126,15 +125,13 @@ def test_a_species_that_lost_its_recordings_stays_an_output_and_is_counted(works
     assert metrics["set_aside_by_reason"] == {"empty_file": 8}
 
 
-def test_the_limit_and_the_folds_come_from_params(workspace: Path) -> None:
+def test_the_limit_comes_from_params(workspace: Path) -> None:
     path = workspace / "params.yaml"
     params = yaml.safe_load(path.read_text())
     params["index"]["max_recordings_per_species"] = 8
-    params["folds"] |= {"count": 4, "run": [0]}
     path.write_text(yaml.safe_dump(params))
     run_both()
-    folds = pd.read_csv(workspace / "data/index/folds.csv")
-    assert (len(folds), set(folds["fold"])) == (24, {0, 1, 2, 3})
+    assert len(outputs(workspace)["extra.csv"].splitlines()) == 1
 
 
 def test_the_stages_need_no_torch() -> None:

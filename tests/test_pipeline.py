@@ -103,6 +103,6 @@ def test_metrics_and_plots_live_in_git() -> None:
 
 
 def test_data_stages_load_no_torch() -> None:
-    for stage in ("demo", "index", "index_extra", "preprocess"):
+    for stage in ("demo", "index", "index_extra", "deduplicate", "preprocess"):
         for file in import_closure(_script(stage)):
             assert "import torch" not in file.read_text(), f"{stage} imports torch by {file}"

@@ -68,8 +68,7 @@ class World:
         columns = ["recording_id", "path", "primary_label"]
         (self.folder / "data/index").mkdir(parents=True, exist_ok=True)
         table = pd.DataFrame(self.rows, columns=columns)
-        table.to_csv(self.folder / "data/index/recordings.csv", index=False)
-        table.head(0).to_csv(self.folder / "data/index/extra.csv", index=False)
+        table.to_csv(self.folder / "data/index/kept.csv", index=False)
         table = pd.DataFrame([soundscape], columns=["soundscape_id", "kind", "path"])
         table.to_csv(self.folder / "data/index/soundscapes.csv", index=False)
 

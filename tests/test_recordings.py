@@ -52,7 +52,7 @@ def test_a_recording_corrected_twice_is_an_error(tmp_path: Path) -> None:
 def test_missing_tables_name_their_cure(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"c\.csv not found; index\.corrections in params\.yaml"):
         read_corrections(tmp_path / "c.csv")
-    with pytest.raises(TableError, match=r"r\.csv not found; `dvc repro index` writes it"):
+    with pytest.raises(TableError, match=r"r\.csv not found; `dvc repro preprocess` writes it"):
         read_recordings(tmp_path / "r.csv")
 
 

@@ -334,5 +334,8 @@ def test_the_screen_shows_every_count() -> None:
         "recordings": 24459,
         "sources": {"birdclef-2023": {"same_species": 1132}},
         "set_aside_by_reason": {},
+        "licenses": {"CC BY": 24459},
     }
-    assert describe(metrics) == "24,459 recordings\nbirdclef-2023: 1,132 same species"
+    assert describe(metrics) == (
+        "24,459 recordings\nbirdclef-2023: 1,132 same species\nlicences: 24,459 CC BY"
+    )

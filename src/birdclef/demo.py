@@ -33,6 +33,7 @@ from birdclef.synthesis import SAMPLE_RATE_HZ, Sound, stream
 DESCRIPTION = "DEMO.md"  # its presence says that a folder was written by this file
 RECORDING_S = (4.0, 40.0)
 SECONDARY_SHARE, LISTED_SHARE = 0.3, 0.6  # recordings with another species; those that say so
+EXCERPT_S = 12.0  # of a longer recording, published once more
 EXTRA_SHARE = 0.04  # recordings of each other source, as a share of the competition's
 SHORTER = {1: 0.55, 2: 19 / 24}  # a few soundscapes of each sixteen are cut to this
 SITE_NAMES = ("ALD", "BRK", "CLF", "DEN")
@@ -69,7 +70,8 @@ class Take:
     """A recording as one source lists and stores it.
 
     Attributes:
-        xc_id: the recording's own, except for the duplicate.
+        xc_id: the recording's own, except for the duplicate and the excerpt.
+        excerpt_s: the part of the recording that is stored, or None for all of it.
         state: "sound", or what the file is instead: "corrupt", "empty" or "missing".
     """
 
@@ -80,6 +82,12 @@ class Take:
     rate_hz: int = SAMPLE_RATE_HZ
     channels: int = 1
     state: str = "sound"
+    excerpt_s: tuple[float, float] | None = None
+
+    @property
+    def length_s(self) -> float:
+        start_s, end_s = self.excerpt_s or (0.0, self.recording.length_s)
+        return end_s - start_s
 
     @property
     def reencoded(self) -> bool:
@@ -161,7 +169,8 @@ def plan_extras(planner: Planner, competition: list[Take]) -> list[Take]:
         for recording in recordings:
             code = SPECIES[recording.species[0]].code
             takes.append(Take(source, code, recording.xc_id, recording))
-    return _with_formats(takes + _misfits(planner))
+    takes += _misfits(planner)
+    return _with_formats([*takes, _excerpt(planner, usual)])
 
 
 def _is_usual(take: Take) -> bool:
@@ -179,6 +188,16 @@ def _misfits(planner: Planner) -> list[Take]:
         *(Take("birdclef-2022", visitor_code, r.xc_id, r) for r in visitor),
         *(Take(XENO_CANTO, SPECIES[0].code, r.xc_id, r, state="missing") for r in missing),
     ]
+
+
+def _excerpt(planner: Planner, usual: list[Recording]) -> Take:
+    """The middle of the competition's longest recording, in Xeno-Canto under an id of its own."""
+    whole = max(usual, key=lambda recording: (recording.length_s, recording.xc_id))
+    length_s = min(EXCERPT_S, 0.6 * whole.length_s)
+    start_s = 0.4 * (whole.length_s - length_s)
+    code = SPECIES[whole.species[0]].code
+    excerpt_s = (start_s, start_s + length_s)
+    return Take(XENO_CANTO, code, next(planner.xc_ids), whole, excerpt_s=excerpt_s)
 
 
 def _with_formats(takes: list[Take]) -> list[Take]:
@@ -303,7 +322,7 @@ def row_xeno_canto(take: Take, seed: int) -> dict[str, Any]:
     """Columns of the Xeno-Canto API, and the label."""
     details = _details(take, seed)
     genus, epithet = details["species"].scientific_name.split()
-    minutes, seconds = divmod(round(take.recording.length_s), 60)
+    minutes, seconds = divmod(round(take.length_s), 60)
     return {
         "id": take.xc_id,
         "gen": genus,
@@ -458,6 +477,9 @@ def _take_sound(take: Take, seed: int) -> Sound:
         recording.recordist,
         recording.length_s,
     )
+    if take.excerpt_s:
+        start, end = (round(s * SAMPLE_RATE_HZ) for s in take.excerpt_s)
+        sound = sound[start:end]
     if take.rate_hz != SAMPLE_RATE_HZ:
         sound = soxr.resample(sound, SAMPLE_RATE_HZ, take.rate_hz)
     if take.channels == 2:  # the second microphone hears it later, and softer
@@ -538,6 +560,8 @@ def describe(takes: list[Take]) -> str:
     both = [take for take in own if len(take.recording.species) > 1]
     copy = next(take for take in own if take.reencoded)
     source = next(t for t in own if t.recording == copy.recording and not t.reencoded)
+    excerpt = next(take for take in takes if take.excerpt_s)
+    whole = next(take for take in own if take.xc_id == excerpt.recording.xc_id)
     state = {
         name: [t for t in takes if t.state == name] for name in ("corrupt", "empty", "missing")
     }
@@ -549,6 +573,7 @@ def describe(takes: list[Take]) -> str:
         "writes this folder from scratch. Names, places and Xeno-Canto ids are invented.",
         "",
         f"- The same audio twice, re-encoded: {files(source, copy)}",
+        f"- An excerpt of {excerpt.length_s:g} s of a longer recording: {files(whole, excerpt)}",
         f"- One id under two species, both heard: {files(*both)}",
         f"- Corrupt: {files(*state['corrupt'])}",
         f"- Empty: {files(*state['empty'])}",

@@ -120,7 +120,9 @@ def _split(strata: pd.Series, groups: pd.Series, count: int, seed: int) -> list[
         return [held_out for _, held_out in splitter.split(strata, strata, groups)]
 
 
-def count_straddling(recordings: pd.DataFrame, folds: pd.DataFrame) -> int:
+def count_straddling(
+    recordings: pd.DataFrame, folds: pd.DataFrame, together: Sequence[tuple[str, str]] = ()
+) -> int:
     """The leak report: how many sets that must not be parted lie in more than one fold.
 
     Counted from the rules alone, one recording after the other, without the groups.
@@ -128,6 +130,7 @@ def count_straddling(recordings: pd.DataFrame, folds: pd.DataFrame) -> int:
     Args:
         recordings: As for `assign_folds`.
         folds: recording_id and fold.
+        together: As for `assign_folds`.
     """
     fold_of = dict(zip(folds["recording_id"], folds["fold"], strict=True))
     seen: dict[tuple[str, ...], set[int]] = {}
@@ -137,4 +140,5 @@ def count_straddling(recordings: pd.DataFrame, folds: pd.DataFrame) -> int:
         labels = [primary, *joint.split()] if author else []
         for key in [(take_of(recording),), *((author, label) for label in labels)]:
             seen.setdefault(key, set()).add(fold_of[recording])
-    return sum(len(found) > 1 for found in seen.values())
+    parted = sum(fold_of[one] != fold_of[other] for one, other in together)
+    return parted + sum(len(found) > 1 for found in seen.values())

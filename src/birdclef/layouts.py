@@ -91,6 +91,7 @@ EXTRAS = (  # newest first
     BIRDSONG_2020,
     XENO_CANTO,
 )
+SOURCES = tuple(layout.source for layout in (COMPETITION, *EXTRAS))  # the preferred ones first
 
 
 def expected(layout: Layout) -> str:

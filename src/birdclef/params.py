@@ -66,6 +66,11 @@ class IndexParams(Section):
     corrections: Annotated[str, Field(min_length=1)]
 
 
+class DeduplicateParams(Section):
+    min_similarity: Annotated[Float, Field(gt=0, le=1)]
+    max_s: PositiveFloat
+
+
 class FoldsParams(Section):
     count: Annotated[int, Field(ge=2)]
     seed: Seed
@@ -190,6 +195,7 @@ class Params(Section):
     data: DataParams
     demo: DemoParams
     index: IndexParams
+    deduplicate: DeduplicateParams
     folds: FoldsParams
     clips: ClipsParams
     preprocess: PreprocessParams

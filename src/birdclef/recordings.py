@@ -27,7 +27,7 @@ COLUMNS = (
 SPECIES_COLUMNS = ("species", "scientific_name", "common_name")
 CORRECTION_COLUMNS = ("recording_id", "from_label", "to_label", "reason")
 NUMBERS = ("latitude", "longitude", "rating")
-WRITTEN_BY_INDEX = "`dvc repro index` writes it"
+WRITTEN_BY_THE_PIPELINE = "`dvc repro preprocess` writes it"
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ class Corrected:
 
 
 def read_recordings(path: str | Path) -> pd.DataFrame:
-    """Read a table of recordings that `index` or `index_extra` wrote.
+    """Read a table of recordings that `index`, `index_extra` or `deduplicate` wrote.
 
     Returns:
         COLUMNS; text cells are "" where empty, numbers NaN.
     """
-    table = read_table(Path(path), COLUMNS, WRITTEN_BY_INDEX).reset_index(drop=True)
+    table = read_table(Path(path), COLUMNS, WRITTEN_BY_THE_PIPELINE).reset_index(drop=True)
     return table.assign(**{name: to_numbers(table[name]) for name in NUMBERS})
 
 
 def read_species(path: str | Path) -> pd.DataFrame:
     """Read the species table that `index` wrote; its order is that of the model's outputs."""
-    return read_table(Path(path), SPECIES_COLUMNS, WRITTEN_BY_INDEX).reset_index(drop=True)
+    return read_table(Path(path), SPECIES_COLUMNS, WRITTEN_BY_THE_PIPELINE).reset_index(drop=True)
 
 
 def find_species(recordings: pd.DataFrame) -> pd.DataFrame:

@@ -157,6 +157,7 @@ def describe(metrics: Mapping[str, Any]) -> str:
     """Counts as lines for the screen: the plain ones, then one line a section."""
     plain = {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
     sections = {"": plain, **metrics["sources"], "set aside": metrics["set_aside_by_reason"]}
+    sections |= {"licences": metrics["licenses"]}
     return "\n".join(
         f"{title}{': ' if title else ''}"
         + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())

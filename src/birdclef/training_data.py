@@ -15,7 +15,7 @@ from birdclef.recordings import read_recordings, read_species
 INDEX = Path("data/index")
 CLIPS = Path("data/clips")
 INPUT_FILES = [
-    *(INDEX / name for name in ("species.csv", "recordings.csv", "extra.csv", "folds.csv")),
+    *(INDEX / name for name in ("species.csv", "kept.csv", "folds.csv")),
     CLIPS / "index.csv",
 ]
 
@@ -45,8 +45,7 @@ class LabeledData(NamedTuple):
 
 def load_labeled(clips: ClipsParams, index: Path = INDEX, store: Path = CLIPS) -> LabeledData:
     """Read the labelled recordings that preprocessing could decode."""
-    tables = [read_recordings(index / name) for name in ("recordings.csv", "extra.csv")]
-    recordings = pd.concat(tables, ignore_index=True)
+    recordings = read_recordings(index / "kept.csv")
     folds = pd.read_csv(index / "folds.csv", dtype={"recording_id": str})
     recordings = recordings.merge(folds, on="recording_id", validate="one_to_one")
     clip_store = ClipStore(store, clips)

@@ -10,6 +10,7 @@ from birdclef.params import load_params
 from birdclef.recordings import read_corrections, to_table
 from birdclef.soundscape_tables import load_soundscapes
 from birdclef.sources import count_reasons, describe, load_source, require_source
+from birdclef.summaries import count_licenses
 
 OUT = Path("data/index")
 
@@ -43,6 +44,7 @@ def main() -> None:
         "sources": {COMPETITION.source: loaded.counts},
         "unknown_soundscape_labels": found.unknown_labels,
         "set_aside_by_reason": count_reasons(set_aside),
+        "licenses": count_licenses(loaded.recordings),
     }
     write_json(metrics, "metrics/index.json")
     print(*loaded.notes, *found.notes, describe(metrics), sep="\n")

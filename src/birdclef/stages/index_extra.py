@@ -1,14 +1,12 @@
-"""Stage `index_extra`: recordings of earlier years and Xeno-Canto that fill up; all folds."""
+"""Stage `index_extra`: recordings of earlier years and Xeno-Canto that fill up."""
 
 from pathlib import Path
 
-import pandas as pd
-
 from birdclef.files import write_csv, write_json
-from birdclef.folds import assign_folds, count_straddling
 from birdclef.params import load_params
 from birdclef.recordings import read_corrections, read_recordings, read_species, to_table
 from birdclef.sources import count_reasons, describe, load_extras
+from birdclef.summaries import count_licenses
 
 OUT = Path("data/index")
 
@@ -22,20 +20,16 @@ def main() -> None:
     extras = load_extras(Path(params.data.root), own, species, corrections, limit)
 
     table = to_table(extras.recordings)
-    recordings = pd.concat([own, table], ignore_index=True)
-    folds = assign_folds(recordings, params.folds.count, params.folds.seed)
     write_csv(table, OUT / "extra.csv")
-    write_csv(folds, OUT / "folds.csv")
     write_csv(extras.set_aside, OUT / "extra_set_aside.csv")
 
     metrics = {
         "extra_recordings": len(table),
-        "recordings": len(recordings),
-        "groups": folds["group"].nunique(),
-        "straddling_groups": count_straddling(recordings, folds),
+        "recordings": len(own) + len(table),
         "set_aside": len(extras.set_aside),
         "sources": extras.counts,
         "set_aside_by_reason": count_reasons(extras.set_aside),
+        "licenses": count_licenses(extras.recordings),
     }
     write_json(metrics, "metrics/index_extra.json")
     print(*extras.notes, describe(metrics), sep="\n")

@@ -21,9 +21,8 @@ METRICS = Path("metrics/preprocess.json")
 def pack_recordings(params: Params) -> tuple[int, list[Quarantined]]:
     """Write one shard a species and their index; return the recordings met and those set aside."""
     root, settings = Path(params.data.root), params.clips
-    names = ("recording_id", "primary_label")
-    tables = [read_inputs(INDEX / name, names, root) for name in ("recordings.csv", "extra.csv")]
-    recordings = pd.concat(tables).sort_values("recording_id")
+    recordings = read_inputs(INDEX / "kept.csv", ("recording_id", "primary_label"), root)
+    recordings = recordings.sort_values("recording_id")
     tasks = []
     for label, rows in recordings.groupby("primary_label"):
         files = list(zip(rows["recording_id"], rows["path"], strict=True))

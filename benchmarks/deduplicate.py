@@ -1,0 +1,70 @@
+"""What finding duplicates costs: fingerprints a second of audio, matching by number of recordings.
+
+python benchmarks/deduplicate.py data/demo   # any folder of recordings
+"""
+
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from birdclef.audio_files import AUDIO_SUFFIXES
+from birdclef.fingerprints import BIN_BITS, FRAME_S, Peaks, try_fingerprint
+from birdclef.matches import find_landmarks, find_matches
+
+MEAN_S, PEAKS_A_SECOND, BINS = 40.0, 13.0, 413  # of a recording; a phrase each 3 s makes it 17
+PHRASES, PHRASE_PEAKS = 200, 12  # a few songs, met again and again
+SIZES = (3_125, 6_250, 12_500, 25_000)
+FILES = 100
+
+
+def made_up(rng: np.random.Generator, phrases: list[npt.NDArray[np.int64]]) -> Peaks:
+    """Peaks of noise, and one species' phrase at random moments."""
+    frames = round(rng.exponential(MEAN_S) + 3.0) / FRAME_S
+    count = rng.poisson(frames * FRAME_S * PEAKS_A_SECOND)
+    noise = rng.integers(0, int(frames), count) << BIN_BITS | rng.integers(1, BINS + 1, count)
+    phrase = phrases[rng.integers(len(phrases))]
+    starts = rng.integers(0, int(frames), int(frames * FRAME_S / 3)) << BIN_BITS
+    return np.unique([*noise, *(phrase + starts[:, None]).ravel()]).astype(np.uint32)
+
+
+def match_times() -> None:
+    rng = np.random.default_rng(0)
+    phrases = [
+        np.sort(rng.integers(0, 100, PHRASE_PEAKS)) << BIN_BITS
+        | rng.integers(1, BINS, PHRASE_PEAKS)
+        for _ in range(PHRASES)
+    ]
+    peaks = [made_up(rng, phrases) for _ in range(max(SIZES))]
+    for size in SIZES:
+        some = [*peaks[: size - size // 100], *peaks[: size // 100]]  # one in a hundred twice
+        landmarks = sum(len(find_landmarks(own)[0]) for own in some)
+        start = time.perf_counter()
+        found = find_matches(some, 0.75)
+        seconds = time.perf_counter() - start
+        peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(
+            f"{size:,} recordings, {landmarks / 1e6:.1f} million landmarks: {seconds:.1f} s,"
+            f" {len(found)} of {size // 100} copies, {peak_gb:.2f} GB at most",
+            flush=True,
+        )
+
+
+def fingerprint_rate(folder: Path) -> None:
+    files = sorted(p for p in folder.rglob("*") if p.suffix in AUDIO_SUFFIXES)[:FILES]
+    start = time.perf_counter()
+    lengths = [own.length_s for own in (try_fingerprint(path, 120.0) for path in files) if own]
+    seconds = time.perf_counter() - start
+    print(
+        f"{len(lengths)} files, {sum(lengths):.0f} s of sound: {seconds:.2f} s on one core,"
+        f" {sum(lengths) / seconds:.0f} times as fast as it sounds",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    fingerprint_rate(Path(sys.argv[1]))
+    match_times()

@@ -1,0 +1,99 @@
+"""Fingerprint of a sound: where the peaks of its spectrogram lie, in time and frequency.
+
+Peaks survive what changes a file and not its sound: level, codec, sample rate, a cut.
+
+Source: A. Wang, "An industrial-strength audio search algorithm", ISMIR 2003.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.fft import rfft
+from scipy.ndimage import maximum_filter
+from scipy.signal.windows import hann
+
+from birdclef.audio import AudioError, Waveform, stream
+
+Peaks = npt.NDArray[np.uint32]
+
+SAMPLE_RATE_HZ = 24_000  # nearly all birds sing below 10 kHz, which every source's rate holds
+N_FFT, HOP_LENGTH = 1024, 256  # 23 Hz a bin, 11 ms a frame
+FRAME_S = HOP_LENGTH / SAMPLE_RATE_HZ
+BAND_HZ = (300.0, 10_000.0)  # below is hum and wind, above is what codecs cut off
+APART_FRAMES, APART_BINS = 14, 24  # a peak is the highest this far around: about 17 a second
+FLOOR_DB = -70.0  # under the highest peak of all; below are rounding errors and dither
+BIN_BITS = 10  # of a packed peak: frame * 2**BIN_BITS + bin, with room for a bin beyond either end
+_FRAMES_AT_ONCE = 4096
+
+
+class Fingerprint(NamedTuple):
+    """Peaks of a recording, sorted by frame and then bin, and how much of it was decoded."""
+
+    peaks: Peaks  # (peak,)
+    length_s: float
+
+
+def fingerprint(path: Path, max_s: float) -> Fingerprint:
+    """Decode a recording and find its peaks.
+
+    Args:
+        path: Any file that `birdclef.audio` decodes.
+        max_s: Decoding stops about here; a duplicate of what lies behind is not found.
+
+    Raises:
+        AudioError: The file cannot be decoded, or is empty or silent.
+    """
+    waveform = _read(path, max_s)
+    if not waveform.any():
+        raise AudioError(f"silent or empty: {len(waveform)} samples decoded, none but zeros")
+    return Fingerprint(find_peaks(waveform), len(waveform) / SAMPLE_RATE_HZ)
+
+
+def try_fingerprint(path: Path, max_s: float) -> Fingerprint | None:
+    """As `fingerprint`, or None where the file cannot be decoded."""
+    try:
+        return fingerprint(path, max_s)
+    except AudioError:
+        return None
+
+
+def _read(path: Path, max_s: float) -> Waveform:
+    count, blocks = round(max_s * SAMPLE_RATE_HZ), []
+    for block in stream(path, SAMPLE_RATE_HZ):
+        blocks.append(block)
+        count -= len(block)
+        if count <= 0:
+            break
+    waveform = np.concatenate([np.zeros(0, np.float32), *blocks])
+    return waveform[: len(waveform) + min(count, 0)]
+
+
+def find_peaks(waveform: Waveform) -> Peaks:
+    """Peaks of the spectrogram, each the highest of its neighbourhood.
+
+    Args:
+        waveform: (sample,) at SAMPLE_RATE_HZ, of any level.
+
+    Returns:
+        (peak,) packed as frame * 2**BIN_BITS + bin, sorted; none where the sound is silent.
+    """
+    power = _band_power(waveform)  # (frame, bin)
+    highest = maximum_filter(power, size=(2 * APART_FRAMES + 1, 2 * APART_BINS + 1))
+    floor = power.max(initial=0.0) * 10 ** (FLOOR_DB / 10)
+    frames, bins = np.nonzero((power == highest) & (power > floor))
+    return ((frames << BIN_BITS) + bins + 1).astype(np.uint32)
+
+
+def _band_power(waveform: Waveform) -> npt.NDArray[np.float32]:
+    """Power of the frames that lie within the sound, (frame, bin), some at a time."""
+    first, last = (round(hz * N_FFT / SAMPLE_RATE_HZ) for hz in BAND_HZ)
+    padded = np.pad(waveform, (0, max(0, N_FFT - len(waveform))))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
+    window = hann(N_FFT, sym=False).astype(np.float32)
+    power = np.empty((len(frames), last - first), np.float32)
+    for start in range(0, len(frames), _FRAMES_AT_ONCE):
+        part = slice(start, start + _FRAMES_AT_ONCE)
+        power[part] = np.abs(rfft(frames[part] * window, axis=1)[:, first:last]) ** 2
+    return power

@@ -1,0 +1,122 @@
+"""The stage `deduplicate` on a small data.root with copies, after `index` and `index_extra`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import soxr
+import yaml
+
+from birdclef.folds import count_straddling
+from birdclef.layouts import COMPETITION, XENO_CANTO
+from birdclef.recordings import COLUMNS
+from birdclef.stages import deduplicate, index, index_extra
+from index_data import add_source, competition_row, touch_audio, xeno_canto_row
+from sounds import RATE_HZ, song, write
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eight recordings; XC13 is XC10 softer, XC22 is XC11 of another species, XC90 an excerpt."""
+    monkeypatch.chdir(tmp_path)
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    params["data"]["root"] = "data/demo"
+    params["runtime"]["jobs"] = 1
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    corrections = (REPOSITORY / "data/corrections.csv").read_bytes()
+    touch_audio(tmp_path / "data/corrections.csv", corrections)
+    root = tmp_path / "data/demo"
+    numbers = {"a": (10, 11, 12, 13), "b": (20, 21, 22)}
+    rows = [competition_row(label, n) for label, own in numbers.items() for n in own]
+    audio = add_source(root, COMPETITION, rows) / COMPETITION.audio
+    for n in (10, 11, 12):
+        write(audio / f"a/XC{n}.ogg", song(9, seed=n))
+    write(audio / "a/XC13.ogg", 0.3 * song(9, seed=10))
+    write(audio / "b/XC20.ogg", song(9, seed=20))
+    write(audio / "b/XC22.ogg", song(9, seed=11))  # and XC21 cannot be decoded
+    extra = add_source(root, XENO_CANTO, [xeno_canto_row("a", 90)]) / XENO_CANTO.audio
+    excerpt = song(9, seed=12)[2 * RATE_HZ + 55 : 8 * RATE_HZ]
+    write(extra / "a/XC90.mp3", soxr.resample(excerpt, RATE_HZ, 44_100), 44_100)
+    index.main()
+    index_extra.main()
+    return tmp_path
+
+
+def outputs(workspace: Path) -> dict[str, bytes]:
+    names = [f"data/index/{name}.csv" for name in ("kept", "folds", "duplicates")]
+    names += ["deduplicate.json", "kept.json", "recordings_per_species.csv"]
+    return {n: (workspace / (n if "/" in n else f"metrics/{n}")).read_bytes() for n in names}
+
+
+def test_copies_are_listed_dropped_and_joined(workspace: Path) -> None:
+    deduplicate.main()
+    report = pd.read_csv(workspace / "data/index/duplicates.csv", keep_default_na=False)
+    columns = ["recording_id", "duplicate_id", "action", "dropped"]
+    assert report[columns].to_numpy().tolist() == [
+        ["XC10", "XC13", "dropped", "XC13"],
+        ["XC11", "XC22", "joined", ""],
+        ["XC12", "XC90", "dropped", "XC90"],
+    ]
+    assert report["similarity"].between(0.75, 1).all()
+    assert report["offset_s"].tolist() == pytest.approx([0.0, 0.0, 2.0], abs=0.06)
+    kept = pd.read_csv(workspace / "data/index/kept.csv", keep_default_na=False)
+    assert tuple(kept) == COLUMNS
+    joint = dict(zip(kept["recording_id"], kept["joint_labels"], strict=True))
+    assert joint == {"XC10": "", "XC11": "b", "XC12": "", "XC20": "", "XC21": "", "XC22": "a"}
+    metrics = json.loads((workspace / "metrics/deduplicate.json").read_text())
+    assert metrics == {"pairs": 3, "dropped": 2, "not_decoded": 1, "straddling_groups": 0}
+    summary = json.loads((workspace / "metrics/kept.json").read_text())
+    assert summary["sources"][XENO_CANTO.source] == {"before": 1, "kept": 0}
+    assert summary["licenses"] == {"CC BY": 6}
+
+
+def test_the_leak_report_turns_red_where_a_pair_is_parted(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folds that know nothing of pairs: the metric tells, though recordists and ids differ."""
+    found = []
+
+    def part(kept: pd.DataFrame, *_: object) -> pd.DataFrame:
+        fold = (kept["recording_id"] == "XC22").astype(int)
+        ids = kept["recording_id"]
+        found.append(kept)
+        return pd.DataFrame({"recording_id": ids, "group": ids, "fold": fold})
+
+    monkeypatch.setattr(deduplicate, "assign_folds", part)
+    deduplicate.main()
+    metrics = json.loads((workspace / "metrics/deduplicate.json").read_text())
+    assert metrics["straddling_groups"] == 1
+    assert count_straddling(found[0], part(found[0])) == 0  # without the pairs nobody would know
+
+
+def test_the_same_data_give_the_same_bytes(workspace: Path) -> None:
+    deduplicate.main()
+    before = outputs(workspace)
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params["runtime"]["jobs"] = 2
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    deduplicate.main()
+    assert outputs(workspace) == before
+    assert not any(str(workspace).encode() in data for data in before.values())
+
+
+def test_the_params_decide(workspace: Path) -> None:
+    """Of one second too little is heard to tell the excerpt that starts later."""
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params["deduplicate"]["max_s"] = 1.5
+    params["folds"] |= {"count": 2, "run": [0]}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    deduplicate.main()
+    report = pd.read_csv(workspace / "data/index/duplicates.csv")
+    assert report["duplicate_id"].tolist() == ["XC13", "XC22"]
+    assert set(pd.read_csv(workspace / "data/index/folds.csv")["fold"]) == {0, 1}
+
+
+def test_the_stage_needs_no_torch() -> None:
+    code = "import sys, birdclef.stages.deduplicate; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,40 @@
+"""The counts that people look at add up."""
+
+import pandas as pd
+
+from birdclef.layouts import SOURCES
+from birdclef.summaries import count_licenses, per_species_and_source, summarize
+
+BEFORE = pd.DataFrame(
+    {
+        "primary_label": ["a"] * 11 + ["b"],
+        "source": [SOURCES[0]] * 10 + [SOURCES[2]] * 2,
+        "license": ["CC BY"] * 9 + ["", "CC0", "CC0"],
+        "joint_labels": ["b"] + [""] * 11,
+    }
+)
+SPECIES = pd.Series(["a", "b", "c"])
+
+
+def test_licences_come_commonest_first() -> None:
+    assert list(count_licenses(BEFORE).items()) == [("CC BY", 9), ("CC0", 2), ("unknown", 1)]
+
+
+def test_sources_are_counted_before_and_after() -> None:
+    summary = summarize(BEFORE, BEFORE.iloc[1:11], SPECIES)
+    assert summary["sources"] == {
+        SOURCES[0]: {"before": 10, "kept": 9},
+        SOURCES[2]: {"before": 2, "kept": 1},
+    }
+    assert (summary["recordings"], summary["joint_labels"]) == (10, 0)
+    assert summary["species_below_10_recordings"] == 2
+
+
+def test_the_plot_has_every_species_and_every_recording() -> None:
+    table = per_species_and_source(BEFORE, SPECIES)
+    assert table.to_numpy().tolist() == [
+        ["a", SOURCES[0], 10],
+        ["a", SOURCES[2], 1],
+        ["b", SOURCES[2], 1],
+        ["c", SOURCES[0], 0],
+    ]
