@@ -23,6 +23,7 @@ import soxr
 from joblib import Parallel, delayed
 
 from birdclef.clips import pack_shard
+from birdclef.memory import keep_freed_memory
 from birdclef.params import ClipsParams, load_params
 
 FORMATS = {"ogg": 32_000, "mp3": 44_100}
@@ -55,11 +56,16 @@ def baseline(names: Sequence[str], folder: Path, out: Path, clips: ClipsParams) 
         np.save(out / f"{name}_tail.npy", waveform[-keep:])
 
 
+def _pack(shard: str, rows: list[tuple[str, str]], folder: Path, out: Path, c: ClipsParams) -> None:
+    keep_freed_memory()
+    pack_shard(shard, rows, folder, out, c)
+
+
 def packed(names: Sequence[str], folder: Path, out: Path, clips: ClipsParams) -> None:
-    """The pipeline's way, four shards a process."""
+    """The pipeline's way, four shards a process, allocator included."""
     shards = np.array_split(np.array(names), 4 * JOBS)
     calls = (
-        delayed(pack_shard)(f"s{i}", [(str(n), str(n)) for n in shard], folder, out, clips)
+        delayed(_pack)(f"s{i}", [(str(n), str(n)) for n in shard], folder, out, clips)
         for i, shard in enumerate(shards)
     )
     Parallel(JOBS)(calls)

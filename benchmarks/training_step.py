@@ -29,7 +29,7 @@ def measure(without: set[str]) -> float:
     """Clips a second of forward, backward and optimiser, mel included, on made-up clips."""
     params = load_params()
     if "allocator" in without:
-        device._keep_freed_memory = lambda: None
+        setattr(device, "keep_freed_memory", lambda: None)  # noqa: B010
     device.prepare(params.runtime)
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", "fill" in without)  # noqa: B010
     classifier = create_classifier(params.train, params.mel, params.clips, list("abcdefghijkl"), 0)

@@ -20,6 +20,7 @@ import soxr
 from joblib import Parallel, delayed
 
 from birdclef.files import write_json
+from birdclef.memory import keep_freed_memory
 from birdclef.progress import track
 
 _LIBRARIES = (soundfile.__libsndfile_version__, soxr.__version__, np.__version__)
@@ -95,6 +96,7 @@ def _note(notes: Path, task: Task) -> Path:
 def _make_if_missing(task: Task, note: Path) -> Any:
     if (found := _recall(task, note)) is not None:
         return found
+    keep_freed_memory()
     result = task.make()
     write_json({"key": task.key, "made": _stamp(task.output), "result": result}, note)
     return result
