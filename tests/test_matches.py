@@ -56,18 +56,18 @@ def test_a_copy_is_found(
     offset_s: float,
 ) -> None:
     copy = fingerprint(write(tmp_path / name, change(song(LONG_S, seed=0)), rate_hz), 60.0).peaks
-    (match,) = find_matches([original, copy], 0.75)
+    (match,) = find_matches([original, copy], 0.8)
     assert (match.first, match.second) == (0, 1)
     # An mp3's decoder starts up to 50 ms late.
     assert match.offset_s == pytest.approx(offset_s, abs=0.06)
-    (back,) = find_matches([copy, original], 0.75)
+    (back,) = find_matches([copy, original], 0.8)
     assert back.offset_s == pytest.approx(-match.offset_s, abs=0.012)
     assert back.similarity == pytest.approx(match.similarity, abs=0.1)
 
 
 def test_takes_of_one_stereotyped_bird_are_not_copies() -> None:
     takes = [find_peaks(song(10, seed, SAMPLE_RATE_HZ)) for seed in range(12)]
-    assert find_matches(takes, 0.75) == []
+    assert find_matches(takes, 0.8) == []
 
 
 def test_unrelated_noises_and_tones_share_nothing() -> None:
@@ -79,17 +79,17 @@ def test_unrelated_noises_and_tones_share_nothing() -> None:
     beginnings = np.random.default_rng(1).standard_normal((3, 10 * rate)).astype(np.float32)
     hums = [tone(10, 2e3, rate) + 0.1 * noise for noise in beginnings]
     assert find_matches([find_peaks(sound) for sound in sounds[:5]], 0.01) == []
-    assert find_matches([find_peaks(hum.astype(np.float32)) for hum in hums], 0.75) == []
+    assert find_matches([find_peaks(hum.astype(np.float32)) for hum in hums], 0.8) == []
 
 
-def test_similarity_is_the_share_of_seconds_held() -> None:
+def test_similarity_is_the_share_of_time_held() -> None:
     """Two recordings that overlap by half; the offset is where the second starts."""
     rate, whole = SAMPLE_RATE_HZ, song(15, 0, SAMPLE_RATE_HZ)
     one, other = find_peaks(whole[: 10 * rate]), find_peaks(whole[5 * rate + 64 :])
     ((_, _, share, offset_s),) = find_matches([one, other], 0.2)
     assert share == pytest.approx(0.5, abs=0.11)
     assert offset_s == pytest.approx(5 + 64 / rate, abs=0.012)
-    assert find_matches([one, other], 0.75) == []
+    assert find_matches([one, other], 0.8) == []
     assert similarity(one, one, 0) == 1.0
     assert similarity(one, one, 500) < 0.2
     assert similarity(one, one[:0], 0) == 0.0
@@ -125,11 +125,11 @@ def test_landmarks_move_with_their_sound(places: list[tuple[int, int]], later: i
 
 def test_the_order_of_recordings_does_not_matter() -> None:
     takes = [find_peaks(song(8, seed, SAMPLE_RATE_HZ)) for seed in (0, 1, 2, 0, 1)]
-    found = {(m.first, m.second): m.similarity for m in find_matches(takes, 0.75)}
+    found = {(m.first, m.second): m.similarity for m in find_matches(takes, 0.8)}
     assert found == {(0, 3): 1.0, (1, 4): 1.0}
-    backwards = find_matches(takes[::-1], 0.75)
+    backwards = find_matches(takes[::-1], 0.8)
     assert {(4 - m.second, 4 - m.first): m.similarity for m in backwards} == found
-    assert find_matches(takes, 0.75) == find_matches(takes, 0.75)
+    assert find_matches(takes, 0.8) == find_matches(takes, 0.8)
 
 
 def test_sounds_met_everywhere_cost_nothing_and_match_nothing(
@@ -138,8 +138,8 @@ def test_sounds_met_everywhere_cost_nothing_and_match_nothing(
     """As many equal recordings as a hash may be met are found; one more, and it says nothing."""
     monkeypatch.setattr(matches, "MAX_MEETINGS", 4)
     peaks = find_peaks(song(8, 0, SAMPLE_RATE_HZ))
-    assert len(find_matches([peaks] * 2, 0.75)) == 1
-    assert find_matches([peaks] * 5, 0.75) == []
+    assert len(find_matches([peaks] * 2, 0.8)) == 1
+    assert find_matches([peaks] * 5, 0.8) == []
 
 
 def test_short_or_empty_recordings_match_nothing() -> None:

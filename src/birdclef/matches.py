@@ -26,8 +26,8 @@ KEPT_SHARE = 1 / 16  # of landmarks: the same ones in every recording, since the
 MAX_MEETINGS = 32  # hashes met more often tell little and cost the square of their number
 MIN_VOTES = 5  # shared landmarks at one offset that make a candidate
 MIN_PEAKS = 12  # of a recording, about 0.7 s: fewer agree by chance
-PART_FRAMES = round(1 / FRAME_S)
-MIN_PEAKS_A_PART, AGREEING = 6, 1 / 6
+PART_FRAMES = round(0.5 / FRAME_S)
+MIN_PEAKS_A_PART, AGREEING = 4, 0.15
 TOLERANCE = (-1, 0, 1)  # frames and bins by which a peak may move
 _OFFSET_BITS = 24  # frames: a day each way
 _RECORDING_BITS = 20
@@ -75,11 +75,11 @@ def find_matches(fingerprints: Sequence[Peaks], min_similarity: float) -> list[M
 
 
 def similarity(one: Peaks, other: Peaks, offset: int) -> float:
-    """Share of the shorter one's seconds that the other holds too, at one offset.
+    """Share of the shorter one's half-seconds that the other holds too, at one offset.
 
-    A second is held when AGREEING of its peaks lie in the other, give or take TOLERANCE. Seconds
+    One is held when AGREEING of its peaks lie in the other, give or take TOLERANCE. Parts in time
     tell the same audio, background and all, from a bird that repeats itself: there the peaks of
-    a phrase agree, and those before and after it do not. A second with fewer than MIN_PEAKS_A_PART
+    a phrase agree, and those before and after it do not. A half-second with fewer than MIN_PEAKS_A_PART
     peaks says nothing and is not counted.
 
     Args:
