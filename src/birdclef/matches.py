@@ -79,8 +79,8 @@ def similarity(one: Peaks, other: Peaks, offset: int) -> float:
 
     One is held when AGREEING of its peaks lie in the other, give or take TOLERANCE. Parts in time
     tell the same audio, background and all, from a bird that repeats itself: there the peaks of
-    a phrase agree, and those before and after it do not. A half-second with fewer than MIN_PEAKS_A_PART
-    peaks says nothing and is not counted.
+    a phrase agree, and those before and after it do not. A half-second with fewer than
+    MIN_PEAKS_A_PART peaks says nothing and is not counted.
 
     Args:
         one: Peaks of a recording, sorted.
