@@ -47,8 +47,9 @@ def match_times() -> None:
         seconds = time.process_time() - start
         peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(
-            f"{size:,} recordings, {landmarks / 1e6:.1f} million landmarks: {seconds:.1f} s of one"
-            f" core, {len(found)} of {size // 100} copies, {peak_gb:.2f} GB at most",
+            f"{size:,} recordings, {landmarks / 1e6:.1f} million landmarks:"
+            f" {seconds:.1f} s of one core, {len(found)} of {size // 100} copies,"
+            f" {peak_gb:.2f} GB at most",
             flush=True,
         )
 

@@ -24,7 +24,8 @@ TARGET_BITS = 8  # a landmark spans 1 to 255 frames, up to 2.7 s
 TARGETS = 100  # peaks after the first that are looked at; 2.7 s hold about 46
 KEPT_SHARE = 1 / 16  # of landmarks: the same ones in every recording, since the hash decides
 MAX_MEETINGS = 32  # hashes met more often tell little and cost the square of their number
-MIN_VOTES = 5  # shared landmarks at one offset that make a candidate
+MIN_VOTES = 5  # shared landmarks at one offset that make a candidate ...
+MIN_VOTE_SHARE = 0.01  # ... and that share of those of the one with fewer; copies keep 5 % and more
 MIN_PEAKS = 12  # of a recording, about 0.7 s: fewer agree by chance
 PART_FRAMES = round(0.5 / FRAME_S)
 MIN_PEAKS_A_PART, AGREEING = 4, 0.15
@@ -50,6 +51,7 @@ class Landmarks(NamedTuple):
     hashes: npt.NDArray[np.uint32]
     recordings: npt.NDArray[np.int32]
     frames: npt.NDArray[np.int32]  # of their first peaks
+    sizes: Ints  # (recording,): landmarks of each, those left out among them
 
 
 def find_matches(fingerprints: Sequence[Peaks], min_similarity: float) -> list[Match]:
@@ -136,9 +138,9 @@ def _collect(fingerprints: Sequence[Peaks]) -> Landmarks:
     kept = np.repeat((counts > 1) & (counts <= MAX_MEETINGS), counts)
     order = order[kept]
     frames = np.concatenate([empty.astype(np.int32), *(own for _, own in parts)])
-    sizes = [len(own) for own, _ in parts]
+    sizes = np.array([len(own) for own, _ in parts], np.int64)
     recordings = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-    return Landmarks(hashes[kept], recordings[order], frames[order])
+    return Landmarks(hashes[kept], recordings[order], frames[order], sizes)
 
 
 def _sort_order(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
@@ -160,7 +162,7 @@ def _meetings(landmarks: Landmarks, rows: Ints) -> Iterator[Keys]:
     Yields:
         Both recordings and the offset, packed.
     """
-    hashes, recordings, frames = landmarks
+    hashes, recordings, frames, _ = landmarks
     for step in range(1, MAX_MEETINGS):
         rows = rows[rows + step < len(hashes)]
         rows = rows[hashes[rows] == hashes[rows + step]]
@@ -179,10 +181,10 @@ def _candidates(landmarks: Landmarks) -> Iterator[tuple[int, int, int]]:
         rows = np.flatnonzero(block == number)
         meetings = np.concatenate([np.zeros(0, np.uint64), *_meetings(landmarks, rows)])
         if len(meetings):
-            yield from _elect(meetings)
+            yield from _elect(meetings, landmarks.sizes)
 
 
-def _elect(meetings: Keys) -> Iterator[tuple[int, int, int]]:
+def _elect(meetings: Keys, sizes: Ints) -> Iterator[tuple[int, int, int]]:
     """Count votes; of each pair of recordings the offset with the most, where they suffice."""
     meetings.sort()
     starts, votes = _runs(meetings)
@@ -190,7 +192,11 @@ def _elect(meetings: Keys) -> Iterator[tuple[int, int, int]]:
     # A cut that falls within a frame spreads the votes over two neighbouring offsets.
     beside = np.append(keys[1:] == keys[:-1] + np.uint64(1), False)
     votes = votes + np.where(beside, np.append(votes[1:], 0), 0)
-    keys, votes = keys[votes >= MIN_VOTES], votes[votes >= MIN_VOTES]
+    first = keys >> np.uint64(_OFFSET_BITS + _RECORDING_BITS)
+    second = (keys >> np.uint64(_OFFSET_BITS)) % np.uint64(2**_RECORDING_BITS)
+    fewer = np.minimum(sizes[first.astype(np.int64)], sizes[second.astype(np.int64)])
+    enough = votes >= np.maximum(MIN_VOTES, MIN_VOTE_SHARE * fewer)
+    keys, votes = keys[enough], votes[enough]
     order = np.lexsort((keys, -votes))
     pairs, best = np.unique(keys[order] >> np.uint64(_OFFSET_BITS), return_index=True)
     for pair, key in zip(pairs.tolist(), keys[order][best].tolist(), strict=True):
