@@ -21,7 +21,12 @@ TINY: dict[str, dict[str, Any]] = {
         "labeled_soundscapes": 2,
         "soundscape_s": 20,
     },
-    "folds": {"count": 2, "run": [0, 1]},
+    "folds": {"count": 2},
+    "models": {
+        "folds": [0, 1],
+        "teacher_backbones": ["default", "test_resnet"],
+        "rounds": [{"teachers": "l1", "students": "l2"}, {"teachers": "l2", "students": "l3"}],
+    },
     "clips": {"clip_s": 5.0, "shift_s": 0.5},
     "preprocess": {"max_quarantined": 0.2},
     "mel": {"n_mels": 32, "n_frames": 65, "f_min": 200.0},
@@ -112,7 +117,10 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 def test_every_stage_leaves_what_it_promises(repository: Repository) -> None:
     scores = repository.metrics("evaluate")
     assert set(scores) == {"out_of_fold", "soundscapes"}
-    assert 0 <= scores["soundscapes"]["l2"] <= 1
+    for part in scores.values():
+        assert all(0 <= part[level] <= 1 for level in ("l1", "l2", "l3"))
+    levels = (repository.folder / "metrics/levels.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in levels[1:]] == [["l1", "0"], ["l2", "0"], ["l3", "0"]]
     assert repository.metrics("export_onnx")["parity"] <= 1e-4
     found = repository.metrics("deduplicate")
     assert (found["pairs"], found["dropped"], found["straddling_groups"]) == (2, 2, 0)
@@ -127,33 +135,64 @@ def test_nothing_runs_twice(repository: Repository) -> None:
     assert "Running stage" not in repository.run("dvc", "repro")
 
 
-def _would_run(repository: Repository, section: str, **values: object) -> set[str]:
+def _would_run(
+    repository: Repository, section: str, values: dict[str, Any], *repro: str
+) -> set[str]:
     params = (repository.folder / "params.yaml").read_text()
     repository.change(section, **values)
-    shown = repository.run("dvc", "repro", "--dry", "--force-downstream")
-    (repository.folder / "params.yaml").write_text(params)
-    return {line.split("'")[1].split("@")[0] for line in shown.splitlines() if "Running" in line}
+    try:
+        shown = repository.run("dvc", "repro", "--dry", *repro)
+    finally:
+        (repository.folder / "params.yaml").write_text(params)
+    return {line.split("'")[1] for line in shown.splitlines() if "Running" in line}
 
 
 @pytest.mark.parametrize(
     ("section", "values", "first", "untouched"),
     [
-        ("train", {"backbone": "mnasnet_100"}, "train_l1", {"demo", "index", "preprocess"}),
-        ("train_l2", {"pseudo_ratio": 0.5}, "train_l2", {"train_l1", "pseudo_label"}),
-        ("pseudo_label", {"transform": "none"}, "pseudo_label", {"train_l1"}),
-        ("evaluate", {"bootstraps": 21}, "evaluate", {"train_l2", "export_onnx"}),
+        ("train", {"backbone": "mnasnet_100"}, "train_l1", ("demo", "index", "preprocess")),
+        ("train_l2", {"pseudo_ratio": 0.5}, "train_l2", ("train_l1", "pseudo_label@round0")),
+        ("pseudo_label", {"transform": "none"}, "pseudo_label", ("train_l1",)),
+        ("evaluate", {"bootstraps": 21}, "evaluate", ("train_l2", "export_onnx")),
     ],
 )
 def test_a_param_reaches_only_what_depends_on_it(
-    repository: Repository, section: str, values: dict[str, Any], first: str, untouched: set[str]
+    repository: Repository,
+    section: str,
+    values: dict[str, Any],
+    first: str,
+    untouched: tuple[str, ...],
 ) -> None:
-    stages = _would_run(repository, section, **values)
-    assert first in stages
-    assert not stages & untouched
+    stages = _would_run(repository, section, values, "--force-downstream")
+    assert first in {name.split("@")[0] for name in stages}
+    assert not [name for name in stages if name.startswith(untouched)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "new"),
+    [
+        (
+            "seeds",
+            [0, 3],
+            [f"train_l1@3-{name}-{fold}" for name in ("default", "test_resnet") for fold in (0, 1)],
+        ),
+        (
+            "teacher_backbones",
+            ["default", "test_resnet", "test_vit"],
+            ["train_l1@0-test_vit-0", "train_l1@0-test_vit-1"],
+        ),
+    ],
+)
+def test_a_longer_list_trains_the_new_models_and_no_other(
+    repository: Repository, name: str, values: list[Any], new: list[str]
+) -> None:
+    assert _would_run(repository, "models", {name: values}, "train_l1") == set(new)
 
 
 def test_runtime_settings_run_nothing(repository: Repository) -> None:
-    assert not _would_run(repository, "runtime", workers=3, device="auto", inference_batch=4)
+    assert not _would_run(
+        repository, "runtime", {"workers": 3, "device": "auto", "inference_batch": 4}
+    )
 
 
 def test_metrics_and_plots_are_shown(repository: Repository) -> None:
@@ -163,7 +202,10 @@ def test_metrics_and_plots_are_shown(repository: Repository) -> None:
         return sum(map(numbers, value.values())) if isinstance(value, dict) else 1
 
     files = shown[""]["data"]
-    assert sum(numbers(file["data"]) for file in files.values()) <= 15
+    another_round = 2  # numbers more than with the default two levels
+    assert sum(numbers(file["data"]) for file in files.values()) <= 15 + another_round
+    plots = json.loads(repository.run("dvc", "plots", "show", "--json"))
+    assert not plots.get("errors")
     assert "file://" in repository.run("dvc", "plots", "show")
 
 
@@ -187,8 +229,8 @@ def test_missing_folds_are_named(repository: Repository, tmp_path: Path) -> None
     """A fan-in stage on an empty folder, which DVC itself would let pass."""
     clone = Repository(tmp_path / "clone", tmp_path / "home")
     subprocess.run(["git", "clone", "-q", repository.folder, clone.folder], check=True)
-    shown = clone.run("python", "-m", "birdclef.stages.pseudo_label", fails=True)
-    assert "models/l1/fold_0/model.safetensors" in shown
+    shown = clone.run("python", "-m", "birdclef.stages.pseudo_label", "l1", "l2", "0", fails=True)
+    assert "models/trained/l1/seed_0/default/fold_0/model.safetensors" in shown
     assert "dvc pull" in shown
 
 

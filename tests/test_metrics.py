@@ -39,10 +39,10 @@ def test_interval_brackets_a_clear_gain_and_is_nothing_for_none() -> None:
     noise = rng.standard_normal(targets.shape)
     groups = [str(i // 6) for i in range(120)]
     before, after = targets + 3 * noise, targets + noise
-    low, high = bootstrap_difference(targets, before, after, groups, 300, seed=1)
+    low, high = bootstrap_difference(targets, [before], [after], groups, 300, seed=1)
     assert 0 < low < macro_roc_auc(targets, after) - macro_roc_auc(targets, before) < high
-    assert bootstrap_difference(targets, before, before, groups, 20, seed=1) == (0.0, 0.0)
-    assert bootstrap_difference(targets, before, after, groups, 300, seed=1) == (low, high)
+    assert bootstrap_difference(targets, [before], [before], groups, 20, seed=1) == (0.0, 0.0)
+    assert bootstrap_difference(targets, [before], [after], groups, 300, seed=1) == (low, high)
 
 
 def test_whole_soundscapes_are_resampled() -> None:
@@ -51,9 +51,17 @@ def test_whole_soundscapes_are_resampled() -> None:
     before = 1 - targets
     after = before.copy()
     after[:20] = targets[:20]
-    coarse = bootstrap_difference(targets, before, after, ["a"] * 20 + ["b"] * 20, 200, seed=0)
+    coarse = bootstrap_difference(targets, [before], [after], ["a"] * 20 + ["b"] * 20, 200, seed=0)
     fine = bootstrap_difference(
-        targets, before, after, [str(i // 2) for i in range(40)], 200, seed=0
+        targets, [before], [after], [str(i // 2) for i in range(40)], 200, seed=0
     )
     assert coarse == (0.0, 1.0)
     assert fine[1] - fine[0] < 0.8
+
+
+def test_the_difference_is_averaged_over_seeds() -> None:
+    targets = np.array([[1], [0]] * 10, np.float32)
+    groups = [str(i // 2) for i in range(20)]
+    worst, best = 1 - targets, targets
+    interval = bootstrap_difference(targets, [worst, worst], [best, worst], groups, 20, seed=0)
+    assert interval == (0.5, 0.5)

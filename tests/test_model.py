@@ -79,6 +79,14 @@ def test_weights_file_fills_all_but_the_head(
     assert filled["classifier.weight"].shape[0] == 3
 
 
+def test_a_folder_of_weights_has_a_file_a_backbone(tmp_path: Path, small_params: Params) -> None:
+    """The counters of batch norms may be missing, as in many files."""
+    donor = {k: v for k, v in _donor(small_params).items() if "num_batches_tracked" not in k}
+    save_file(donor, tmp_path / f"{small_params.train.backbone}.safetensors")
+    filled = _create(small_params, seed=6, pretrained=str(tmp_path)).backbone.state_dict()
+    assert torch.equal(filled["bn1.weight"], donor["bn1.weight"])
+
+
 def test_weights_that_do_not_fit_name_the_tensors(tmp_path: Path, small_params: Params) -> None:
     donor = _donor(small_params)
     donor["conv_stem.weight"] = torch.zeros(1, 1, 3, 3)

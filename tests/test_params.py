@@ -82,8 +82,10 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "change", "message"),
     [
-        ("folds", {"run": [0, 3]}, "distinct folds from 0 to count - 1 = 2"),
-        ("folds", {"run": [1, 1]}, "distinct folds"),
+        ("models", {"folds": [0, 3]}, r"models\.folds = \[0, 3\] must lie below folds\.count = 3"),
+        ("models", {"folds": [1, 1]}, "should not name anything twice"),
+        ("models", {"teacher_backbones": ["../x"]}, "should match pattern"),
+        ("models", {"rounds": [{"teachers": "l2", "students": "l3"}]}, "students teach the next"),
         ("mel", {"f_max": 16001.0}, "at most half"),
         ("mel", {"f_min": 15000.0}, "f_min must be below f_max"),
         ("mel", {"win_length": 2048}, "win_length must be at most n_fft"),

@@ -1,19 +1,26 @@
 """Each transform against values worked out by hand."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from birdclef.params import PseudoLabelParams
-from birdclef.pseudo_labels import soft_labels
+from birdclef import pseudo_labels
+from birdclef.params import Params, PseudoLabelParams
+from birdclef.pseudo_labels import read_pseudo_labels, soft_labels, write_pseudo_labels
 
-# (model, window, species): two teachers, three windows of two soundscapes, one species
+# (fold, window, species): two teachers, three windows of two soundscapes, one species
 LOGITS = np.array([[[0.0], [2.0], [-4.0]], [[1.0], [-2.0], [6.0]]], np.float32)
 SOUNDSCAPES = ["x", "x", "y"]
 
 
 def _labels(logits: np.ndarray = LOGITS, **choice: object) -> np.ndarray:
     values = {"teacher": "same_fold", "transform": "none", "max_logit": 16.0, "power": 1.0} | choice
-    return soft_labels(logits, SOUNDSCAPES, PseudoLabelParams(**values))  # type: ignore[arg-type]
+    params = PseudoLabelParams(**values)  # type: ignore[arg-type]
+    if logits.ndim == 3:
+        logits = logits[None]  # one backbone
+    return np.concatenate(list(soft_labels(logits, SOUNDSCAPES, params)), axis=1)
 
 
 def _sigmoid(values: object) -> np.ndarray:
@@ -66,3 +73,34 @@ def test_logits_are_clipped_first(transform: str) -> None:
 def test_agreeing_teachers_of_a_steady_soundscape_are_left_as_they_are(transform: str) -> None:
     steady = np.full((2, 3, 1), -1.5, np.float32)
     np.testing.assert_allclose(_labels(steady, transform=transform), _sigmoid(steady), rtol=1e-5)
+
+
+def test_teachers_of_several_backbones_are_averaged_within_their_fold() -> None:
+    two = np.stack([LOGITS, LOGITS[::-1] + 1])
+    mean = (_sigmoid(two[0]) + _sigmoid(two[1])) / 2
+    np.testing.assert_allclose(_labels(two), mean, rtol=1e-5)
+    every = _labels(two, teacher="mean")
+    np.testing.assert_allclose(every, np.broadcast_to(mean.mean(axis=0), every.shape), rtol=1e-5)
+
+
+@pytest.mark.parametrize("transform", ["none", "max_over_models", "max_over_windows"])
+def test_blocks_of_windows_change_nothing(transform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _labels(transform=transform)
+    monkeypatch.setattr(pseudo_labels, "_BLOCK", 1)
+    np.testing.assert_allclose(_labels(transform=transform), whole, rtol=1e-6)
+
+
+def test_what_is_written_is_read_by_the_student_of_its_fold(
+    tmp_path: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pseudo_labels, "_BLOCK", 1)
+    starts = [0.0, 5.0, 0.0]
+    windows = pd.DataFrame({"soundscape_id": SOUNDSCAPES, "start_s": starts, "end_s": 5.0})
+    params = PseudoLabelParams(teacher="same_fold", transform="none", max_logit=16.0, power=1.0)
+    write_pseudo_labels("l2", 0, windows, [1, 4], soft_labels(LOGITS[None], SOUNDSCAPES, params))
+    for fold, logits in zip([1, 4], LOGITS, strict=True):
+        found = read_pseudo_labels("l2", 0, fold, small_params.clips)
+        assert found.windows.rows == [("x", 0.0), ("x", 5.0), ("y", 0.0)]
+        np.testing.assert_allclose(found.probabilities, _sigmoid(logits), atol=3e-4)
+        assert all(file.is_file() for file in found.files)

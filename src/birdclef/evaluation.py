@@ -1,14 +1,14 @@
 """The truth to score against, and the tables of scores."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from birdclef.fold_outputs import Level
 from birdclef.labels import Matrix, multi_hot
-from birdclef.metrics import roc_auc_per_species
+from birdclef.metrics import bootstrap_difference, macro_roc_auc, roc_auc_per_species
 
 
 def label_windows(windows: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -48,27 +48,103 @@ def window_targets(labeled: pd.DataFrame, species: list[str]) -> Matrix:
     return multi_hot(labeled["labels"].tolist(), species)
 
 
-def species_table(
-    species: list[str],
-    out_of_fold: Mapping[Level, tuple[Matrix, Matrix, Matrix]],
-    soundscapes: Mapping[Level, tuple[Matrix, Matrix]],
-) -> pd.DataFrame:
-    """ROC-AUC of each species at each level, empty where a species has no positive.
+class Scored(NamedTuple):
+    """What one level says, once a seed, and what is true."""
+
+    targets: Matrix  # (row, species)
+    probabilities: list[Matrix]  # of each seed
+    masks: Matrix | None = None  # 0 where the truth is not known; None: it is known everywhere
+
+    def macro_roc_auc(self) -> list[float]:
+        """Of each seed."""
+        return [macro_roc_auc(self.targets, p, self.masks) for p in self.probabilities]
+
+    def roc_auc_per_species(self) -> Matrix:
+        """(species,) mean over seeds; NaN without positives or negatives."""
+        scores = [roc_auc_per_species(self.targets, p, self.masks) for p in self.probabilities]
+        return np.mean(scores, axis=0)
+
+
+def _mean_and_spread(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Mean over seeds and, where there are several, the standard deviation of a sample."""
+    values = {name: float(np.mean(of_seeds)) for name, of_seeds in scores.items()}
+    if len(next(iter(scores.values()))) > 1:
+        values |= {f"{name}_sd": float(np.std(s, ddof=1)) for name, s in scores.items()}
+    return values
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 5) for name, value in values.items()}
+
+
+def summary(
+    out_of_fold: Mapping[str, Scored],
+    soundscapes: Mapping[str, Scored],
+    soundscape_ids: Sequence[str],
+    bootstraps: int,
+    seed: int,
+) -> dict[str, dict[str, float]]:
+    """Macro ROC-AUC of every level, the mean over seeds, with the spread where there are several.
+
+    `difference` is that of the last level from the first, on the labelled soundscapes, `low` and
+    `high` its 95 % interval over soundscapes.
 
     Args:
-        species: codes, in the order of the columns of every matrix.
-        out_of_fold: targets, scores and masks of each level.
-        soundscapes: targets and scores of each level.
-
-    Returns:
-        Columns level, species, out_of_fold, soundscapes.
+        out_of_fold: of each level; empty when nothing was held out.
+        soundscapes: of each level; empty when no soundscape is labelled.
+        soundscape_ids: of each row of `soundscapes`.
+        bootstraps, seed: of the interval.
     """
-    rows = []
-    for level, (targets, scores, masks) in out_of_fold.items():
-        table = pd.DataFrame({"level": level, "species": species})
-        table["out_of_fold"] = roc_auc_per_species(targets, scores, masks)
-        table["soundscapes"] = np.nan
-        if level in soundscapes:
-            table["soundscapes"] = roc_auc_per_species(*soundscapes[level])
-        rows.append(table)
-    return pd.concat(rows, ignore_index=True)
+    metrics = {}
+    if out_of_fold:
+        scores = {level: scored.macro_roc_auc() for level, scored in out_of_fold.items()}
+        metrics["out_of_fold"] = _rounded(_mean_and_spread(scores))
+    if soundscapes:
+        scores = {level: scored.macro_roc_auc() for level, scored in soundscapes.items()}
+        levels = list(scores)
+        before, after = soundscapes[levels[0]], soundscapes[levels[-1]]
+        pairs = zip(scores[levels[-1]], scores[levels[0]], strict=True)
+        scores["difference"] = [last - first for last, first in pairs]
+        low, high = bootstrap_difference(
+            before.targets,
+            before.probabilities,
+            after.probabilities,
+            soundscape_ids,
+            bootstraps,
+            seed,
+        )
+        values = _mean_and_spread(scores) | {"low": low, "high": high}
+        metrics["soundscapes"] = _rounded(values)
+    return metrics
+
+
+def _by_level(
+    keys: Mapping[str, Sequence[object]],
+    score: Callable[[Scored], Matrix | list[float]],
+    out_of_fold: Mapping[str, Scored],
+    soundscapes: Mapping[str, Scored],
+) -> pd.DataFrame:
+    """A row for each level and key; a score that there is not is an empty cell."""
+    tables = []
+    for level in dict.fromkeys([*out_of_fold, *soundscapes]):
+        table = pd.DataFrame({"level": level, **keys})
+        for column, scored in (("out_of_fold", out_of_fold), ("soundscapes", soundscapes)):
+            table[column] = score(scored[level]) if level in scored else np.nan
+        tables.append(table)
+    columns = ["level", *keys, "out_of_fold", "soundscapes"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def levels_table(
+    seeds: Sequence[int], out_of_fold: Mapping[str, Scored], soundscapes: Mapping[str, Scored]
+) -> pd.DataFrame:
+    """Macro ROC-AUC at each level: columns level, seed, out_of_fold, soundscapes."""
+    return _by_level({"seed": seeds}, Scored.macro_roc_auc, out_of_fold, soundscapes)
+
+
+def species_table(
+    species: Sequence[str], out_of_fold: Mapping[str, Scored], soundscapes: Mapping[str, Scored]
+) -> pd.DataFrame:
+    """ROC-AUC of each species at each level: columns level, species, out_of_fold, soundscapes."""
+    score = Scored.roc_auc_per_species
+    return _by_level({"species": species}, score, out_of_fold, soundscapes)

@@ -1,18 +1,49 @@
-"""What a trained fold leaves behind, and where: one folder a fold and level under models/."""
+"""What a trained model leaves behind, and where: one folder a model under models/trained/."""
 
 import io
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from birdclef.files import write_bytes
 from birdclef.model import Ensemble, load_checkpoint
 from birdclef.params import ClipsParams, MelParams
 from birdclef.prediction import Logits
 
-Level = Literal["l1", "l2"]
+
+class TrainedModel(NamedTuple):
+    """One model of many, and its place under models/trained/."""
+
+    level: str  # l1, l2, ...
+    seed: int  # of models.seeds
+    backbone: str  # of models.teacher_backbones or models.student_backbones
+    fold: int  # that it does not train on
+
+    @property
+    def folder(self) -> Path:
+        """Where all of it lies."""
+        return Path(
+            f"models/trained/{self.level}/seed_{self.seed}/{self.backbone}/fold_{self.fold}"
+        )
+
+    @property
+    def checkpoint(self) -> Path:
+        """Its weights."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def out_of_fold(self) -> Path:
+        """Its predictions on its held-out recordings."""
+        return self.folder / "out_of_fold.npz"
+
+    @property
+    def curve(self) -> Path:
+        """Its learning curve: a row an epoch."""
+        return self.folder / "learning_curve.csv"
 
 
 class OutOfFold(NamedTuple):
@@ -22,19 +53,11 @@ class OutOfFold(NamedTuple):
     probabilities: Logits  # (recording, species)
 
 
-def checkpoint_path(level: Level, fold: int) -> Path:
-    """Where a fold's model lies."""
-    return Path(f"models/{level}/fold_{fold}/model.safetensors")
-
-
-def out_of_fold_path(level: Level, fold: int) -> Path:
-    """Where a fold's predictions on its held-out recordings lie."""
-    return Path(f"models/{level}/fold_{fold}/out_of_fold.npz")
-
-
-def curve_path(level: Level, fold: int) -> Path:
-    """Where a fold's learning curve lies."""
-    return Path(f"metrics/train_{level}/fold_{fold}.csv")
+def trained_models(
+    level: str, seed: int, backbones: Sequence[str], folds: Sequence[int]
+) -> list[TrainedModel]:
+    """Every model of a level and seed: the folds of the first backbone, of the second, ..."""
+    return [TrainedModel(level, seed, name, fold) for name in backbones for fold in folds]
 
 
 def require(paths: Sequence[Path]) -> None:
@@ -46,40 +69,52 @@ def require(paths: Sequence[Path]) -> None:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise FileNotFoundError(
-            f"missing {', '.join(missing)}: params.yaml lists these folds in folds.run;"
+            f"missing {', '.join(missing)}: params.yaml lists these in its section models;"
             " train them with `dvc repro`, or fetch them with `dvc pull`"
         )
 
 
-def write_out_of_fold(level: Level, fold: int, predictions: OutOfFold) -> None:
-    """Write a fold's predictions on its held-out recordings."""
+def write_out_of_fold(model: TrainedModel, predictions: OutOfFold) -> None:
+    """Write a model's predictions on its held-out recordings."""
     buffer = io.BytesIO()
-    ids = np.array(predictions.recording_ids)
+    ids = np.array(predictions.recording_ids, dtype=np.str_)
     np.savez(buffer, recording_ids=ids, probabilities=predictions.probabilities)
-    write_bytes(buffer.getvalue(), out_of_fold_path(level, fold))
+    write_bytes(buffer.getvalue(), model.out_of_fold)
 
 
-def read_out_of_fold(level: Level, folds: Sequence[int]) -> OutOfFold:
-    """Join the out-of-fold predictions of several folds.
-
-    Raises:
-        FileNotFoundError: names the folds that have none.
-    """
-    paths = [out_of_fold_path(level, fold) for fold in folds]
-    require(paths)
-    parts = [np.load(path) for path in paths]  # without pickle: data only
-    ids = [str(name) for part in parts for name in part["recording_ids"]]
-    return OutOfFold(ids, np.concatenate([part["probabilities"] for part in parts]))
-
-
-def load_ensemble(
-    level: Level, folds: Sequence[int], mel: MelParams, clips: ClipsParams
-) -> Ensemble:
-    """The models of several folds as one, for inference.
+def read_out_of_fold(models: Sequence[TrainedModel]) -> OutOfFold:
+    """Join the out-of-fold predictions of all folds; backbones of one fold are averaged.
 
     Raises:
-        FileNotFoundError: names the folds that have no model.
+        FileNotFoundError: names the models that have none.
     """
-    paths = [checkpoint_path(level, fold) for fold in folds]
-    require(paths)
-    return Ensemble.of([load_checkpoint(path, mel, clips) for path in paths])
+    require([model.out_of_fold for model in models])
+    ids: list[str] = []
+    probabilities = []
+    for _, of_fold in groupby(sorted(models, key=_fold), key=_fold):
+        parts = [np.load(model.out_of_fold) for model in of_fold]  # without pickle: data only
+        ids += [str(name) for name in parts[0]["recording_ids"]]
+        probabilities.append(np.mean([part["probabilities"] for part in parts], axis=0))
+    return OutOfFold(ids, np.concatenate(probabilities))
+
+
+def _fold(model: TrainedModel) -> int:
+    return model.fold
+
+
+def read_curves(models: Sequence[TrainedModel]) -> pd.DataFrame:
+    """Join learning curves; columns level, seed, backbone and fold tell whose they are."""
+    require([model.curve for model in models])
+    curves = [pd.read_csv(model.curve) for model in models]
+    whose = [pd.DataFrame([model] * len(c)) for model, c in zip(models, curves, strict=True)]
+    return pd.concat([pd.concat(whose), pd.concat(curves)], axis=1)
+
+
+def load_ensemble(models: Sequence[TrainedModel], mel: MelParams, clips: ClipsParams) -> Ensemble:
+    """Several models as one, for inference.
+
+    Raises:
+        FileNotFoundError: names the models that have no checkpoint.
+    """
+    require([model.checkpoint for model in models])
+    return Ensemble.of([load_checkpoint(model.checkpoint, mel, clips) for model in models])

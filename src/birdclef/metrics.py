@@ -40,8 +40,8 @@ def macro_roc_auc(targets: Matrix, scores: Matrix, masks: Matrix | None = None) 
 
 def bootstrap_difference(
     targets: Matrix,
-    before: Matrix,
-    after: Matrix,
+    before: Sequence[Matrix],
+    after: Sequence[Matrix],
     groups: Sequence[str],
     n_resamples: int,
     seed: int,
@@ -51,7 +51,8 @@ def bootstrap_difference(
     Windows of one soundscape are alike, so soundscapes are the units that are drawn.
 
     Args:
-        targets, before, after: (row, species).
+        targets: (row, species).
+        before, after: the same, once a seed; differences are averaged over seeds.
         groups: (row,), the soundscape of each row.
         n_resamples: draws of as many groups as there are, with replacement.
         seed: of the draws.
@@ -66,7 +67,10 @@ def bootstrap_difference(
     for _ in range(n_resamples):
         drawn = rng.integers(0, len(names), len(names))
         rows = np.concatenate([rows_of[i] for i in drawn])
-        after_auc = macro_roc_auc(targets[rows], after[rows])
-        differences.append(after_auc - macro_roc_auc(targets[rows], before[rows]))
+        scores = [
+            np.mean([macro_roc_auc(targets[rows], of_seed[rows]) for of_seed in level])
+            for level in (before, after)
+        ]
+        differences.append(scores[1] - scores[0])
     low, high = np.nanpercentile(differences, [2.5, 97.5])
     return float(low), float(high)

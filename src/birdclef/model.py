@@ -16,6 +16,7 @@ from birdclef.mel import LogMel
 from birdclef.params import ClipsParams, MelParams, TrainParams
 
 _METADATA_KEY = "birdclef"  # one key only: safetensors writes several in random order
+_COUNTER = "num_batches_tracked"  # of batch norms; nothing reads it and many files leave it out
 
 
 class ModelError(ValueError):
@@ -104,7 +105,8 @@ def _load_pretrained(backbone: nn.Module, path: Path, name: str) -> None:
     classifier: Any = backbone.pretrained_cfg
     head = {key for key in own if key.startswith(classifier["classifier"])}
     kept = {key: value for key, value in weights.items() if key not in head}
-    wrong = [f"{key} missing" for key in own if key not in kept and key not in head]
+    needed = [key for key in own if key not in head and not key.endswith(_COUNTER)]
+    wrong = [f"{key} missing" for key in needed if key not in kept]
     wrong += [f"{key} unknown" for key in kept if key not in own]
     wrong += [
         f"{key} is {tuple(value.shape)}, not {tuple(own[key].shape)}"
@@ -129,7 +131,9 @@ def create_classifier(
     download = train.pretrained is True
     backbone = _create_backbone(train.backbone, len(species), train.drop_rate, download)
     if isinstance(train.pretrained, str):
-        _load_pretrained(backbone, Path(train.pretrained), train.backbone)
+        path = Path(train.pretrained)
+        file = path / f"{train.backbone}.safetensors" if path.is_dir() else path
+        _load_pretrained(backbone, file, train.backbone)
     return Classifier(LogMel(mel, clips), backbone, species, train.backbone)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -35,6 +36,7 @@ PositiveFloat = Annotated[Float, Field(gt=0)]
 Fraction = Annotated[Float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Scheme = Literal["grouped", "all"]
 
 
 class Section(BaseModel):
@@ -74,13 +76,6 @@ class DeduplicateParams(Section):
 class FoldsParams(Section):
     count: Annotated[int, Field(ge=2)]
     seed: Seed
-    run: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _run_is_within_count(self) -> "FoldsParams":
-        if any(fold >= self.count for fold in self.run) or len(set(self.run)) < len(self.run):
-            raise ValueError(f"run must list distinct folds from 0 to count - 1 = {self.count - 1}")
-        return self
 
 
 class ClipsParams(Section):
@@ -129,8 +124,46 @@ def _bool_or_file(value: Any) -> bool | str:
     raise ValueError("should be true, false or a file of weights")
 
 
+class RoundParams(Section):
+    teachers: Annotated[str, Field(pattern="^l[1-9]$")]
+    students: Annotated[str, Field(pattern="^l[1-9]$")]
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError("should not name anything twice")
+    return values
+
+
+# a name of timm, safe as the name of a folder
+Backbone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$")]
+Backbones = Annotated[list[Backbone], Field(min_length=1), AfterValidator(_distinct)]
+Numbers = Annotated[
+    list[Annotated[int, Field(ge=0, le=1000)]], Field(min_length=1), AfterValidator(_distinct)
+]
+
+
+class ModelsParams(Section):
+    """Which models there are. Stages run once for each, so that no model tracks these lists."""
+
+    folds: Numbers
+    seeds: Numbers
+    teacher_backbones: Backbones
+    student_backbones: Backbones
+    rounds: Annotated[list[RoundParams], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _rounds_are_a_chain(self) -> "ModelsParams":
+        chain = [(f"l{i}", f"l{i + 1}") for i in range(1, len(self.rounds) + 1)]
+        if [(r.teachers, r.students) for r in self.rounds] != chain:
+            steps = ", ".join(f"{{teachers: {a}, students: {b}}}" for a, b in chain)
+            raise ValueError(f"rounds must be [{steps}]: students teach the next round")
+        return self
+
+
 class TrainParams(Section):
-    backbone: Annotated[str, Field(min_length=1)]
+    backbone: Backbone
+    scheme: Scheme
     pretrained: Annotated[bool | str, PlainValidator(_bool_or_file)]
     drop_rate: Annotated[Float, Field(ge=0, lt=1)]
     batch: Annotated[int, Field(ge=2)]
@@ -197,6 +230,7 @@ class Params(Section):
     index: IndexParams
     deduplicate: DeduplicateParams
     folds: FoldsParams
+    models: ModelsParams
     clips: ClipsParams
     preprocess: PreprocessParams
     mel: MelParams
@@ -207,6 +241,15 @@ class Params(Section):
     export_onnx: ExportOnnxParams
     evaluate: EvaluateParams
     runtime: RuntimeParams
+
+    @model_validator(mode="after")
+    def _folds_exist(self) -> "Params":
+        if max(self.models.folds) >= self.folds.count:
+            raise ValueError(
+                f"models.folds = {self.models.folds} must lie below"
+                f" folds.count = {self.folds.count}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _mel_fits_clip(self) -> "Params":

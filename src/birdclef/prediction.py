@@ -1,5 +1,9 @@
 """Run a model over clips or windows: float32, no gradients, in order."""
 
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -11,10 +15,10 @@ from birdclef.params import RuntimeParams
 Logits = npt.NDArray[np.float32]
 
 
-def predict_logits(
+def predict_batches(
     model: nn.Module, waveforms: Dataset[Tensor], device: torch.device, runtime: RuntimeParams
-) -> Logits:
-    """Logits of every waveform, in the dataset's order.
+) -> Iterator[Logits]:
+    """Logits of batch after batch of waveforms, in the dataset's order.
 
     Args:
         model: (B, sample) -> (..., B, species); it is moved to `device` and set to evaluate.
@@ -22,14 +26,52 @@ def predict_logits(
         device: where it runs.
         runtime: batch size and loader processes.
 
-    Returns:
-        (..., len(waveforms), species).
+    Yields:
+        (..., B, species).
     """
     model = model.to(device).eval()
-    loader = DataLoader(waveforms, batch_size=runtime.inference_batch, num_workers=runtime.workers)
-    with torch.inference_mode():
-        batches = [model(batch.to(device)).float().cpu().numpy() for batch in loader]
-    return np.concatenate(batches, axis=-2)
+    loader = DataLoader(
+        waveforms,
+        batch_size=runtime.inference_batch,
+        num_workers=runtime.workers,
+        pin_memory=device.type == "cuda",
+    )
+    for batch in loader:
+        with torch.inference_mode():
+            logits = model(batch.to(device, non_blocking=True)).float().cpu().numpy()
+        yield logits
+
+
+def predict_logits(
+    model: nn.Module, waveforms: Dataset[Tensor], device: torch.device, runtime: RuntimeParams
+) -> Logits:
+    """All that `predict_batches` yields as one array, (..., len(waveforms), species)."""
+    return np.concatenate(list(predict_batches(model, waveforms, device, runtime)), axis=-2)
+
+
+def predict_to_disk(
+    model: nn.Module,
+    waveforms: Dataset[Tensor],
+    count: int,
+    device: torch.device,
+    runtime: RuntimeParams,
+) -> Logits:
+    """The same for `count` waveforms, in a nameless file that goes with the array.
+
+    Memory stays flat: all windows of a competition, times five teachers, are gigabytes.
+    """
+    folder, start = Path(runtime.resume_dir), 0
+    folder.mkdir(parents=True, exist_ok=True)
+    logits: Logits = np.zeros((0, 0, 0), np.float32)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for batch in predict_batches(model, waveforms, device, runtime):
+            if not start:
+                shape = (*batch.shape[:-2], count, batch.shape[-1])
+                logits = np.memmap(file, np.float32, "w+", shape=shape)
+            stop = start + batch.shape[-2]
+            logits[..., start:stop, :] = batch
+            start = stop
+    return logits
 
 
 def sigmoid(logits: Logits) -> Logits:

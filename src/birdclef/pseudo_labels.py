@@ -1,21 +1,23 @@
 """Teachers' logits on soundscape windows to the soft labels that each student learns from."""
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numpy.lib.format import open_memmap
 
 from birdclef.datasets import SoundscapeWindows
-from birdclef.files import write_bytes, write_csv
+from birdclef.files import write_csv
 from birdclef.params import ClipsParams, PseudoLabelParams
 from birdclef.prediction import Logits, sigmoid
 
 FOLDER = Path("data/pseudo_labels")
-_WINDOWS = FOLDER / "windows.csv"
+_WINDOWS = "windows.csv"
+_BLOCK = 4096  # windows at a time: memory stays flat however many there are
 
 
 class PseudoLabels(NamedTuple):
@@ -26,74 +28,120 @@ class PseudoLabels(NamedTuple):
     files: list[Path]
 
 
-def _path(fold: int) -> Path:
-    return FOLDER / f"fold_{fold}.npy"
+def _name(fold: int) -> str:
+    return f"fold_{fold}.npy"
 
 
-def _max_over_models(logits: Logits) -> Logits:
-    """sigmoid's argument (l_f + M + mean(l_f) - mean(M)) / 2, M the largest over models.
+def _folder(level: str, seed: int) -> Path:
+    return FOLDER / level / f"seed_{seed}"
 
-    The mean runs over all windows and species of a model: M is shifted to that model's level.
 
-    Source: 3rd place of BirdCLEF-2024, the published notebook.
+def _largest(logits: Logits, soundscape_ids: Sequence[str], transform: str) -> Logits:
+    """M of the transform: the largest logit over all models, or over a soundscape's windows."""
+    if transform == "max_over_models":
+        return logits.max(axis=(0, 1), keepdims=True)  # (1, 1, window, species)
+    _, first = np.unique(np.asarray(soundscape_ids), return_index=True)
+    first.sort()
+    counts = np.diff(np.append(first, len(soundscape_ids)))
+    return np.maximum.reduceat(logits, first, axis=2).repeat(counts, axis=2)
+
+
+def _blocks(soundscape_ids: Sequence[str]) -> Iterator[slice]:
+    """Consecutive windows, whole soundscapes together, about `_BLOCK` at a time."""
+    start = stop = 0
+    for _, same in groupby(soundscape_ids):
+        stop += len(list(same))
+        if stop - start >= _BLOCK:
+            yield slice(start, stop)
+            start = stop
+    if stop > start:
+        yield slice(start, stop)
+
+
+def _transformed(
+    logits: Logits, soundscape_ids: Sequence[str], params: PseudoLabelParams
+) -> Iterator[Logits]:
+    """Clipped and transformed logits, (backbone, fold, window, species), block after block.
+
+    A model's logit l becomes (l + M + mean(l) - mean(M)) / 2, where the means run over all
+    windows and species: M is shifted to the model's own level. M is the largest logit over models
+    (the published notebook) or over the windows of the soundscape (the team's write-up).
+
+    Source: 3rd place of BirdCLEF-2024.
     """
-    largest = logits.max(axis=0)  # (window, species)
-    level = logits.mean(axis=(1, 2), keepdims=True) - largest.mean()  # (model, 1, 1)
-    return (logits + largest + level) / 2
+
+    def clipped(rows: slice) -> Logits:
+        return logits[:, :, rows].clip(-params.max_logit, params.max_logit)
+
+    def largest(rows: slice) -> Logits:
+        return _largest(clipped(rows), soundscape_ids[rows], params.transform)
+
+    blocks = list(_blocks(soundscape_ids))
+    if params.transform == "none":
+        yield from map(clipped, blocks)
+        return
+    count = logits.shape[2] * logits.shape[3]
+    means = [
+        sum(part(rows).sum(axis=(2, 3), keepdims=True, dtype=np.float64) for rows in blocks) / count
+        for part in (clipped, largest)
+    ]
+    shift = (means[0] - means[1]).astype(np.float32)
+    for rows in blocks:
+        yield (clipped(rows) + largest(rows) + shift) / 2
 
 
-def _max_over_windows(logits: Logits, soundscape_ids: Sequence[str]) -> Logits:
-    """The same with M the largest over the windows of the window's own soundscape.
-
-    Source: 3rd place of BirdCLEF-2024, the team's write-up.
-    """
-    _, soundscape_of = np.unique(np.asarray(soundscape_ids), return_inverse=True)
-    n_models, _, n_species = logits.shape
-    largest = np.full((n_models, soundscape_of.max() + 1, n_species), -np.inf, logits.dtype)
-    for model in range(n_models):
-        np.maximum.at(largest[model], soundscape_of, logits[model])
-    spread = largest[:, soundscape_of]  # (model, window, species)
-    level = logits.mean(axis=(1, 2), keepdims=True) - spread.mean(axis=(1, 2), keepdims=True)
-    return (logits + spread + level) / 2
-
-
-def soft_labels(logits: Logits, soundscape_ids: Sequence[str], params: PseudoLabelParams) -> Logits:
-    """Pseudo labels of every student.
+def soft_labels(
+    logits: Logits, soundscape_ids: Sequence[str], params: PseudoLabelParams
+) -> Iterator[Logits]:
+    """Pseudo labels of the students of every fold, block after block of windows.
 
     Args:
-        logits: (model, window, species), model f being the teacher of fold f.
-        soundscape_ids: (window,).
+        logits: of the teachers, (backbone, fold, window, species); an array on disk will do.
+        soundscape_ids: (window,), the windows of one soundscape side by side.
         params: clipping, transform, which teachers a student learns from, and the power.
 
-    Returns:
-        (model, window, species) probabilities.
+    Yields:
+        (fold, window, species) probabilities: the mean over the backbones of a fold's teachers,
+        or over all teachers.
     """
-    logits = logits.clip(-params.max_logit, params.max_logit)
-    if params.transform == "max_over_models":
-        logits = _max_over_models(logits)
-    elif params.transform == "max_over_windows":
-        logits = _max_over_windows(logits, soundscape_ids)
-    probabilities = sigmoid(logits)
-    if params.teacher == "mean":
-        mean = probabilities.mean(axis=0, keepdims=True)
-        probabilities = np.repeat(mean, len(probabilities), axis=0)
-    return probabilities**params.power
+    for block in _transformed(logits, soundscape_ids, params):
+        probabilities = sigmoid(block).mean(axis=0)
+        if params.teacher == "mean":
+            mean = probabilities.mean(axis=0, keepdims=True)
+            probabilities = mean.repeat(len(probabilities), axis=0)
+        yield probabilities**params.power
 
 
-def write_pseudo_labels(windows: pd.DataFrame, folds: Sequence[int], labels: Logits) -> None:
-    """Write the window table and one (window, species) array a fold.
+def write_pseudo_labels(
+    level: str, seed: int, windows: pd.DataFrame, folds: Sequence[int], labels: Iterable[Logits]
+) -> None:
+    """Write the window table and one (window, species) array a fold, block after block.
 
     Half precision: its steps are at most 0.0005, far below what a teacher knows.
+
+    Args:
+        level: of the students.
+        seed: of models.seeds.
+        windows: as `read_windows` lists them.
+        folds: of the students.
+        labels: blocks of (fold, window, species) that together have every window.
     """
-    write_csv(windows, _WINDOWS)
-    for fold, probabilities in zip(folds, labels, strict=True):
-        buffer = io.BytesIO()
-        np.save(buffer, probabilities.astype(np.float16))
-        write_bytes(buffer.getvalue(), _path(fold))
+    folder, start = _folder(level, seed), 0
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: list[npt.NDArray[np.float16]] = []
+    for block in labels:
+        if not arrays:
+            shape = (len(windows), block.shape[2])
+            arrays = [open_memmap(folder / _name(f), "w+", np.float16, shape) for f in folds]
+        for array, probabilities in zip(arrays, block, strict=True):
+            array[start : start + block.shape[1]] = probabilities
+        start += block.shape[1]
+    write_csv(windows, folder / _WINDOWS)
 
 
-def read_pseudo_labels(fold: int, clips: ClipsParams) -> PseudoLabels:
+def read_pseudo_labels(level: str, seed: int, fold: int, clips: ClipsParams) -> PseudoLabels:
     """Read what the student of a fold learns from; neither windows nor labels are loaded whole."""
-    table = pd.read_csv(_WINDOWS, dtype={"soundscape_id": str})
+    files = [_folder(level, seed) / name for name in (_WINDOWS, _name(fold))]
+    table = pd.read_csv(files[0], dtype={"soundscape_id": str})
     windows = SoundscapeWindows(table, "unlabeled", clips)
-    return PseudoLabels(windows, np.load(_path(fold), mmap_mode="r"), [_WINDOWS, _path(fold)])
+    return PseudoLabels(windows, np.load(files[1], mmap_mode="r"), files)

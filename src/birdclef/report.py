@@ -1,6 +1,7 @@
 """The table that a run ends with: first level against second level, and the exported model."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from rich.table import Table
 from birdclef.inference import Detector
 
 METRICS, MODEL = Path("metrics"), Path("models/birdclef.onnx")
+_ORDINALS = {"l1": "first level", "l2": "second level", "l3": "third level"}
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -35,23 +37,32 @@ def clips_per_second(model: Path, seconds: float = 2.0) -> float:
 
 
 def scores_table() -> Table:
-    """Macro ROC-AUC of both levels and their difference.
+    """Macro ROC-AUC of every level, and of the last level less the first.
 
     Raises:
         FileNotFoundError: nothing was evaluated yet.
     """
     scores = _read("evaluate")
+    levels = [name for name in next(iter(scores.values())) if re.fullmatch(r"l\d", name)]
     table = Table(title="macro ROC-AUC")
-    for column in ("", "first level", "second level", "difference"):
-        table.add_column(column, justify="left" if not column else "right")
-    out_of_fold = scores["out_of_fold"]
-    l1, l2 = out_of_fold["l1"], out_of_fold["l2"]
-    table.add_row("out of fold", f"{l1:.3f}", f"{l2:.3f}", f"{l2 - l1:+.3f}")
+    table.add_column(no_wrap=True)
+    for level in levels:
+        table.add_column(_ORDINALS.get(level, level), justify="right")
+    table.add_column("difference", justify="right")
+    if "out_of_fold" in scores:
+        s = scores["out_of_fold"]
+        difference = f"{s[levels[-1]] - s[levels[0]]:+.3f}"
+        table.add_row("out of fold", *(_score(s, level) for level in levels), difference)
     if "soundscapes" in scores:
         s = scores["soundscapes"]
         interval = f"{s['difference']:+.3f} [{s['low']:+.3f}, {s['high']:+.3f}]"
-        table.add_row("labelled soundscapes", f"{s['l1']:.3f}", f"{s['l2']:.3f}", interval)
+        table.add_row("labelled soundscapes", *(_score(s, level) for level in levels), interval)
     return table
+
+
+def _score(scores: dict[str, float], level: str) -> str:
+    spread = f" ± {scores[f'{level}_sd']:.3f}" if f"{level}_sd" in scores else ""
+    return f"{scores[level]:.3f}{spread}"
 
 
 def model_lines() -> list[str]:

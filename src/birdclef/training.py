@@ -29,7 +29,7 @@ class EpochReport(NamedTuple):
 
     epoch: int
     loss: float
-    macro_roc_auc: float
+    macro_roc_auc: float  # NaN without held-out clips
 
 
 class FoldData(NamedTuple):
@@ -139,6 +139,8 @@ class Trainer:
 
     def validate(self) -> Logits:
         """Logits of the held-out clips, (recording, species), in order of position."""
+        if not self.data.validation.size:
+            return np.zeros((0, len(self.classifier.species)), np.float32)
         held_out = Subset(self.data.examples.labeled, self.data.validation.tolist())
         return predict_logits(self.trained, held_out, self.device, self.runtime)
 

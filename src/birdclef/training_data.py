@@ -9,7 +9,7 @@ import pandas as pd
 from birdclef.clips import ClipStore
 from birdclef.datasets import Indices, LabeledClips
 from birdclef.labels import targets_and_masks
-from birdclef.params import ClipsParams
+from birdclef.params import ClipsParams, Scheme
 from birdclef.recordings import read_recordings, read_species
 
 INDEX = Path("data/index")
@@ -28,12 +28,14 @@ class LabeledData(NamedTuple):
     folds: Indices
     species: list[str]
 
-    def split(self, fold: int) -> tuple[Indices, Indices]:
-        """Positions to train on and to validate on.
+    def split(self, fold: int, scheme: Scheme) -> tuple[Indices, Indices]:
+        """Positions to train on and to validate on; with scheme `all` every one and none.
 
         Raises:
-            ValueError: either is empty.
+            ValueError: either is empty in scheme `grouped`.
         """
+        if scheme == "all":
+            return np.arange(len(self.folds)), np.zeros(0, np.int64)
         held_out = self.folds == fold
         if held_out.all() or not held_out.any():
             raise ValueError(

@@ -1,71 +1,90 @@
-"""Score both levels: out of fold, and on the labelled soundscapes that no training saw."""
+"""Score every level: out of fold, and on the labelled soundscapes that no training saw."""
 
 from pathlib import Path
-from typing import Any
 
 from birdclef.datasets import SoundscapeWindows
 from birdclef.device import prepare
-from birdclef.evaluation import label_windows, read_labels, species_table, window_targets
+from birdclef.evaluation import (
+    Scored,
+    label_windows,
+    levels_table,
+    read_labels,
+    species_table,
+    summary,
+    window_targets,
+)
 from birdclef.files import write_csv, write_json
-from birdclef.fold_outputs import Level, load_ensemble, read_out_of_fold
-from birdclef.labels import Matrix
-from birdclef.metrics import bootstrap_difference, macro_roc_auc
+from birdclef.fold_outputs import (
+    TrainedModel,
+    load_ensemble,
+    read_curves,
+    read_out_of_fold,
+    trained_models,
+)
 from birdclef.params import Params, load_params
 from birdclef.prediction import predict_logits, sigmoid
 from birdclef.soundscapes import read_windows
 from birdclef.training_data import INDEX, LabeledData, load_labeled
 
-LEVELS: tuple[Level, Level] = ("l1", "l2")
-METRICS, SPECIES = Path("metrics/evaluate.json"), Path("metrics/species.csv")
+METRICS = Path("metrics")
+Repeats = dict[str, list[list[TrainedModel]]]  # level -> seed -> its models
 
 
-def out_of_fold(
-    level: Level, folds: list[int], labeled: LabeledData
-) -> tuple[Matrix, Matrix, Matrix]:
-    """Targets, probabilities and masks of every recording that a fold held out."""
-    predictions = read_out_of_fold(level, folds)
+def trained(params: Params) -> Repeats:
+    """Every model that params.yaml lists."""
+    backbones = {"l1": params.models.teacher_backbones}
+    backbones |= {r.students: params.models.student_backbones for r in params.models.rounds}
+    return {
+        level: [trained_models(level, s, names, params.models.folds) for s in params.models.seeds]
+        for level, names in backbones.items()
+    }
+
+
+def out_of_fold(repeats: Repeats, labeled: LabeledData) -> dict[str, Scored]:
+    """Every recording that a fold held out."""
     row_of = {name: row for row, name in enumerate(labeled.clips.recording_ids)}
-    rows = [row_of[name] for name in predictions.recording_ids]
-    return labeled.clips.targets[rows], predictions.probabilities, labeled.clips.masks[rows]
+    scored = {}
+    for level, seeds in repeats.items():
+        predictions = [read_out_of_fold(models) for models in seeds]
+        rows = [row_of[name] for name in predictions[0].recording_ids]
+        probabilities = [p.probabilities for p in predictions]
+        targets, masks = labeled.clips.targets[rows], labeled.clips.masks[rows]
+        scored[level] = Scored(targets, probabilities, masks)
+    return scored
 
 
 def on_soundscapes(
-    params: Params, species: list[str]
-) -> tuple[list[str], dict[Level, tuple[Matrix, Matrix]]]:
-    """Soundscape of each labelled window, and targets and probabilities of each level."""
+    params: Params, repeats: Repeats, species: list[str]
+) -> tuple[list[str], dict[str, Scored]]:
+    """Soundscape of each labelled window, and what each level says of the windows."""
     windows = read_windows("labeled", params.clips)
     labeled = label_windows(windows, read_labels(INDEX / "soundscape_labels.csv"))
     if labeled.empty:
         return [], {}
     device, targets = prepare(params.runtime), window_targets(labeled, species)
     dataset = SoundscapeWindows(labeled, "labeled", params.clips)
-    scores: dict[Level, tuple[Matrix, Matrix]] = {}
-    for level in LEVELS:
-        ensemble = load_ensemble(level, params.folds.run, params.mel, params.clips)
-        logits = predict_logits(ensemble, dataset, device, params.runtime)
-        scores[level] = (targets, sigmoid(logits).mean(axis=0))
-    return labeled["soundscape_id"].tolist(), scores
+    scored = {}
+    for level, seeds in repeats.items():
+        ensembles = [load_ensemble(models, params.mel, params.clips) for models in seeds]
+        logits = [predict_logits(e, dataset, device, params.runtime) for e in ensembles]
+        scored[level] = Scored(targets, [sigmoid(each).mean(axis=0) for each in logits])
+    return labeled["soundscape_id"].tolist(), scored
 
 
 def main() -> None:
     params = load_params()
     labeled = load_labeled(params.clips)
-    oof = {level: out_of_fold(level, params.folds.run, labeled) for level in LEVELS}
-    ids, soundscapes = on_soundscapes(params, labeled.species)
-    metrics: dict[str, Any] = {
-        "out_of_fold": {level: round(macro_roc_auc(*oof[level]), 5) for level in LEVELS}
-    }
-    if soundscapes:
-        scores: dict[str, float] = {k: macro_roc_auc(*soundscapes[k]) for k in LEVELS}
-        (targets, before), (_, after) = soundscapes["l1"], soundscapes["l2"]
-        low, high = bootstrap_difference(
-            targets, before, after, ids, params.evaluate.bootstraps, params.evaluate.seed
-        )
-        values = scores | {"difference": scores["l2"] - scores["l1"], "low": low, "high": high}
-        metrics["soundscapes"] = {key: round(value, 5) for key, value in values.items()}
-    write_json(metrics, METRICS)
-    table = species_table(labeled.species, oof, soundscapes)
-    write_csv(table, SPECIES, float_format="%.5f")
+    repeats = trained(params)
+    oof = out_of_fold(repeats, labeled) if params.train.scheme == "grouped" else {}
+    ids, soundscapes = on_soundscapes(params, repeats, labeled.species)
+    bootstraps, seed = params.evaluate.bootstraps, params.evaluate.seed
+    write_json(summary(oof, soundscapes, ids, bootstraps, seed), METRICS / "evaluate.json")
+    scores = levels_table(params.models.seeds, oof, soundscapes)
+    write_csv(scores, METRICS / "levels.csv", float_format="%.5f")
+    scores = species_table(labeled.species, oof, soundscapes)
+    write_csv(scores, METRICS / "species.csv", float_format="%.5f")
+    everyone = [model for seeds in repeats.values() for models in seeds for model in models]
+    write_csv(read_curves(everyone), METRICS / "learning_curves.csv", float_format="%.6f")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pandas as pd
 
 from birdclef.device import prepare
 from birdclef.files import write_json
-from birdclef.fold_outputs import load_ensemble
+from birdclef.fold_outputs import load_ensemble, trained_models
 from birdclef.onnx_model import ParityError, export, largest_difference, probe_clips, save
 from birdclef.params import load_params
 from birdclef.training_data import INDEX, load_labeled
@@ -19,7 +19,10 @@ _CLIPS = 64  # of real recordings, spread over all of them
 def main() -> None:
     params = load_params()
     prepare(params.runtime)
-    students = load_ensemble("l2", params.folds.run, params.mel, params.clips)
+    level, seed = params.models.rounds[-1].students, params.models.seeds[0]
+    backbones, folds = params.models.student_backbones, params.models.folds
+    chosen_models = trained_models(level, seed, backbones, folds)
+    students = load_ensemble(chosen_models, params.mel, params.clips)
     graph = export(students, params.mel, params.clips)
     labeled = load_labeled(params.clips).clips
     chosen = np.unique(np.linspace(0, len(labeled) - 1, _CLIPS).round().astype(int))
@@ -36,7 +39,7 @@ def main() -> None:
         "species": species.to_dict("records"),
         "sample_rate_hz": params.clips.sample_rate_hz,
         "clip_s": params.clips.clip_s,
-        "folds": params.folds.run,
+        "folds": folds,
         "mel": params.mel.model_dump(),
     }
     save(graph, metadata, MODEL)

@@ -1,26 +1,41 @@
-"""Teachers predict every window of every unlabelled soundscape; students learn from the result."""
+"""Teachers predict every window of every unlabelled soundscape; students learn from the result.
+
+`python -m birdclef.stages.pseudo_label TEACHERS STUDENTS SEED`, both of them levels.
+"""
+
+import sys
+import time
 
 from birdclef.datasets import SoundscapeWindows
 from birdclef.device import prepare
-from birdclef.fold_outputs import load_ensemble
+from birdclef.fold_outputs import load_ensemble, trained_models
 from birdclef.params import load_params
-from birdclef.prediction import predict_logits
+from birdclef.prediction import predict_to_disk
 from birdclef.progress import console
 from birdclef.pseudo_labels import soft_labels, write_pseudo_labels
 from birdclef.soundscapes import read_windows
 
 
-def main() -> None:
+def main(teachers: str, students: str, seed: int) -> None:
     params = load_params()
-    device = prepare(params.runtime)
-    teachers = load_ensemble("l1", params.folds.run, params.mel, params.clips)
+    device, folds = prepare(params.runtime), params.models.folds
+    first = teachers == "l1"
+    backbones = params.models.teacher_backbones if first else params.models.student_backbones
+    models = trained_models(teachers, seed, backbones, folds)
+    ensemble = load_ensemble(models, params.mel, params.clips)
     table = read_windows("unlabeled", params.clips)
-    console.print(f"{len(params.folds.run)} teachers on {len(table)} windows", highlight=False)
+    start = time.monotonic()
     windows = SoundscapeWindows(table, "unlabeled", params.clips)
-    logits = predict_logits(teachers, windows, device, params.runtime)  # (model, window, species)
+    logits = predict_to_disk(ensemble, windows, len(table), device, params.runtime)
+    rate = len(table) / (time.monotonic() - start)
+    console.print(
+        f"{len(models)} teachers on {len(table)} windows: {rate:.0f} windows a second",
+        highlight=False,
+    )
+    logits = logits.reshape(len(backbones), len(folds), *logits.shape[1:])
     labels = soft_labels(logits, table["soundscape_id"].tolist(), params.pseudo_label)
-    write_pseudo_labels(table, params.folds.run, labels)
+    write_pseudo_labels(students, seed, table, folds, labels)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -1,21 +1,23 @@
-"""Train the teacher of one fold on labelled clips: `python -m birdclef.stages.train_l1 FOLD`."""
+"""Train one teacher on labelled clips: `python -m birdclef.stages.train_l1 SEED BACKBONE FOLD`."""
 
 import sys
 
 from birdclef.datasets import TrainingExamples
+from birdclef.fold_outputs import TrainedModel
 from birdclef.fold_run import FoldParams, train_fold
 from birdclef.params import load_params
 from birdclef.training_data import load_labeled
 
 
-def main(fold: int) -> None:
+def main(seed: int, backbone: str, fold: int) -> None:
     params = load_params()
     labeled = load_labeled(params.clips)
     fold_params = FoldParams(
         params.train, params.train_l1, params.mel, params.clips, params.runtime
     )
-    train_fold("l1", fold, fold_params, labeled, TrainingExamples(labeled.clips))
+    model = TrainedModel("l1", seed, backbone, fold)
+    train_fold(model, fold_params, labeled, TrainingExamples(labeled.clips))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

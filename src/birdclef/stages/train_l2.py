@@ -1,28 +1,29 @@
-"""Train the student of one fold on labelled clips and pseudo-labelled soundscape windows.
+"""Train one student on labelled clips and pseudo-labelled soundscape windows.
 
-`python -m birdclef.stages.train_l2 FOLD`
+`python -m birdclef.stages.train_l2 LEVEL SEED BACKBONE FOLD`, LEVEL being l2, l3, ... by round.
 """
 
 import sys
 
 from birdclef.datasets import TrainingExamples
+from birdclef.fold_outputs import TrainedModel
 from birdclef.fold_run import FoldParams, train_fold
 from birdclef.params import load_params
 from birdclef.pseudo_labels import read_pseudo_labels
 from birdclef.training_data import load_labeled
 
 
-def main(fold: int) -> None:
+def main(level: str, seed: int, backbone: str, fold: int) -> None:
     params = load_params()
     labeled = load_labeled(params.clips)
-    pseudo = read_pseudo_labels(fold, params.clips)
+    pseudo = read_pseudo_labels(level, seed, fold, params.clips)
     examples = TrainingExamples(labeled.clips, pseudo.windows, pseudo.probabilities)
     fold_params = FoldParams(
         params.train, params.train_l2, params.mel, params.clips, params.runtime
     )
-    ratio = params.train_l2.pseudo_ratio
-    train_fold("l2", fold, fold_params, labeled, examples, ratio, pseudo.files)
+    model, ratio = TrainedModel(level, seed, backbone, fold), params.train_l2.pseudo_ratio
+    train_fold(model, fold_params, labeled, examples, ratio, pseudo.files)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
