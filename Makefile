@@ -21,8 +21,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 install: $(INSTALLED) ## make .venv with the pinned packages
 
-repro: install ## run every stage that is not up to date, then show the scores
-	dvc repro
+repro: install ## run every stage that is not up to date, then show the scores; JOBS=4: four at once
+	$(if $(JOBS),birdclef repro --jobs $(JOBS),dvc repro)
 	@birdclef report
 
 pull: install ## fetch from the remote what dvc.lock names

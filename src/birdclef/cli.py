@@ -22,6 +22,22 @@ def report() -> None:
 
 
 @app.command()
+def repro(
+    targets: Annotated[list[str] | None, typer.Argument(help="Stages; none: all.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at once.")] = 2,
+) -> None:
+    """Do as `dvc repro`, but run stages that do not wait for each other at once."""
+    from birdclef.parallel import reproduce
+
+    try:
+        failed = reproduce(jobs, targets or [])
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}; all that does not need them is finished")
+
+
+@app.command()
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.")],
     model: Annotated[Path, typer.Option(help="The exported model.")] = Path("models/birdclef.onnx"),

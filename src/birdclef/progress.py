@@ -37,7 +37,8 @@ def progress(what: str, total: int) -> Generator[Callable[..., None], None, None
             done += 1
             bars.update(task, advance=1, note=note)
             if not live and (done * _PLAIN_LINES // total > (done - 1) * _PLAIN_LINES // total):
-                console.print(f"{what}: {done}/{total} {note}".rstrip(), highlight=False)
+                line = f"{what}: {done}/{total} {note}".rstrip()
+                console.print(line, highlight=False, soft_wrap=True)
 
         yield advance
 
