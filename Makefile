@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro pull report test lint format lock determinism clean
+.PHONY: help install repro pull report test test-remotes lint format lock determinism clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,10 @@ report: install ## show the scores of the last run
 
 test: install ## run all tests
 	python -m pytest
+
+test-remotes: install ## push to and pull from real servers on this machine, which this installs
+	python -m pip install --quiet --constraint requirements.lock --editable ".[remotes-test]"
+	python -m pytest tests/test_remotes.py
 
 lint: install ## check style and types
 	ruff check .
