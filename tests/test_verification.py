@@ -1,6 +1,5 @@
 """Every flipped byte is found, and mended wherever a good copy is left."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,67 +10,9 @@ from typer.testing import CliRunner
 
 from birdclef.cli import app
 from birdclef.verification import Verification, VerificationError, verify
+from dvc_world import REMOTE, cache_object, remote_object, spoil
 
-PIPELINE = """
-stages:
-  make:
-    cmd: mkdir -p clips/deep && echo a > clips/a && echo b > clips/deep/b && echo t > table.csv
-      && echo s > scores.json
-    outs: [clips, table.csv]
-    metrics: [{scores.json: {cache: false}}]
-"""
-REMOTE = Path("../remote")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository that has run once and was pushed, with a file added by hand."""
-    world = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_SITE_CACHE_DIR", str(world / "site"))
-        (world / "repository").mkdir()
-        patch.chdir(world / "repository")
-        Path("dvc.yaml").write_text(PIPELINE)
-        Path("own.bin").write_bytes(bytes(range(256)))
-        with Repo.init(no_scm=True) as repo, repo.config.edit() as config:
-            config["core"].update(remote="store", analytics=False)
-            config["remote"] = {"store": {"url": str(world / "remote")}}
-        with Repo() as repo:
-            repo.add("own.bin")
-            repo.reproduce()
-            repo.push()
-    return world
-
-
-@pytest.fixture(autouse=True)
-def _world(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy of it to spoil, which is the current folder."""
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    monkeypatch.chdir(tmp_path / "repository")
-    with Repo() as repo, repo.config.edit() as config:
-        config["remote"]["store"]["url"] = str(tmp_path / "remote")
-
-
-def _object(path: str) -> Path:
-    """The cache object of an output, or of a file in one."""
-    with Repo() as repo:
-        (output,) = [o for o in repo.index.outs if Path(path).is_relative_to(str(o))]
-        oid = output.hash_info.value
-        if Path(path) != Path(str(output)):
-            oid = output.get_obj().get(Path(path).relative_to(str(output)).parts)[1].value
-    return Path(f".dvc/cache/files/md5/{oid[:2]}/{oid[2:]}")
-
-
-def _spoil(path: Path) -> None:
-    """Other bytes, and nothing else: mode, size and time stay, as on a disk that rots."""
-    status, mode = path.stat(), path.stat().st_mode
-    path.chmod(0o644)
-    data = bytearray(path.read_bytes())
-    data[0] ^= 1
-    path.write_bytes(bytes(data))
-    path.chmod(mode)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+pytestmark = pytest.mark.usefixtures("world")
 
 
 def _named(found: Verification) -> dict[str, str]:
@@ -88,9 +29,9 @@ def test_all_that_dvc_names_is_read_and_good() -> None:
 
 
 @pytest.mark.parametrize("path", ["clips/a", "clips/deep/b", "table.csv", "own.bin"])
-def test_a_spoiled_output_is_found_and_put_back(path: str) -> None:
+def test_aspoiled_output_is_found_and_put_back(path: str) -> None:
     good = Path(path).read_bytes()
-    _spoil(Path(path))
+    spoil(Path(path))
     assert _named(verify()) == {path: "corrupt"}
     assert Path(path).read_bytes() != good  # looking changes nothing
     assert _repaired_whole(verify(repair=True))
@@ -104,10 +45,10 @@ def test_a_missing_output_is_found_and_put_back() -> None:
     assert _repaired_whole(verify(repair=True))
 
 
-@pytest.mark.parametrize("damage", [_spoil, Path.unlink])
+@pytest.mark.parametrize("damage", [spoil, Path.unlink])
 @pytest.mark.parametrize("path", ["clips", "clips/a", "table.csv"])
 def test_a_bad_object_is_rebuilt_from_the_output(path: str, damage: Callable[[Path], None]) -> None:
-    stored = _object(path)
+    stored = cache_object(path)
     shutil.rmtree(REMOTE)
     damage(stored)
     assert list(_named(verify())) == [str(stored)]
@@ -119,10 +60,10 @@ def test_a_bad_object_is_rebuilt_from_the_output(path: str, damage: Callable[[Pa
 
 @pytest.mark.parametrize("path", ["clips", "clips/a", "table.csv"])
 def test_a_bad_object_without_a_good_output_is_fetched(path: str) -> None:
-    stored = _object(path)
-    _spoil(stored)
+    stored = cache_object(path)
+    spoil(stored)
     spoiled = Path("clips/a" if path == "clips" else path)
-    _spoil(spoiled)
+    spoil(spoiled)
     found = verify(repair=True)
     assert _named(found) == {str(stored): "corrupt", str(spoiled): "corrupt"}
     assert found.faults[0].remedy == "fetched from the remote"
@@ -144,20 +85,20 @@ def test_linked_outputs_are_mended_too() -> None:
     shutil.rmtree("clips")
     with Repo() as repo:
         repo.checkout()
-    assert Path("clips/a").samefile(_object("clips/a"))
-    _spoil(Path("clips/a"))
+    assert Path("clips/a").samefile(cache_object("clips/a"))
+    spoil(Path("clips/a"))
     assert len(verify().faults) == 2
     assert _repaired_whole(verify(repair=True))
-    assert Path("clips/a").samefile(_object("clips/a"))
+    assert Path("clips/a").samefile(cache_object("clips/a"))
 
 
 @pytest.mark.parametrize("remote", ["corrupt", "empty", "none"])
 def test_without_a_good_copy_the_fault_stays_and_dvc_sees_it(remote: str) -> None:
-    stored = _object("table.csv")
-    _spoil(stored)
-    _spoil(Path("table.csv"))
+    stored = cache_object("table.csv")
+    spoil(stored)
+    spoil(Path("table.csv"))
     if remote == "corrupt":
-        _spoil(REMOTE / stored.relative_to(".dvc/cache"))
+        spoil(remote_object("table.csv"))
     elif remote == "empty":
         shutil.rmtree(REMOTE)
     else:
@@ -178,7 +119,7 @@ def test_what_is_not_named_is_told_and_kept() -> None:
 
 
 def test_a_metric_in_git_is_checked_but_left_to_git() -> None:
-    _spoil(Path("scores.json"))
+    spoil(Path("scores.json"))
     (fault,) = verify(repair=True).faults
     assert "git checkout -- scores.json" in fault.remedy
 
@@ -191,8 +132,8 @@ def test_a_stage_that_never_ran_is_named() -> None:
 
 
 def test_a_folder_that_cannot_be_written_stops_the_repair(monkeypatch: pytest.MonkeyPatch) -> None:
-    _spoil(Path("table.csv"))
-    _spoil(Path("own.bin"))
+    spoil(Path("table.csv"))
+    spoil(Path("own.bin"))
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -213,7 +154,7 @@ def test_it_waits_for_nobody_and_needs_a_repository() -> None:
 
 
 def test_the_command_names_faults_and_exits_by_what_is_left() -> None:
-    _spoil(Path("table.csv"))
+    spoil(Path("table.csv"))
     seen = CliRunner().invoke(app, ["verify"])
     assert (seen.exit_code, "corrupt  table.csv: try --repair" in seen.output) == (1, True)
     mended = CliRunner().invoke(app, ["verify", "--repair"])
