@@ -60,7 +60,8 @@ def load_labeled(clips: ClipsParams, index: Path = INDEX, store: Path = CLIPS) -
     folds = pd.read_csv(index / "folds.csv", dtype={"recording_id": str})
     recordings = recordings.merge(folds, on="recording_id", validate="one_to_one")
     clip_store = ClipStore(store, clips)
-    recordings = recordings[[r in clip_store for r in recordings["recording_id"]]]
+    stored = np.array([r in clip_store for r in recordings["recording_id"]], dtype=bool)
+    recordings = recordings[stored]
     recordings = recordings.sort_values("recording_id").reset_index(drop=True)
     species = read_species(index / "species.csv")["species"].tolist()
     if len(species) < 2:
