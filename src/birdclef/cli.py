@@ -97,5 +97,26 @@ def predict(
         raise typer.Exit(1)
 
 
+@app.command()
+def verify(
+    repair: Annotated[bool, typer.Option("--repair", help="Put good copies in place.")] = False,
+) -> None:
+    """Re-hash the cache and every output against dvc.lock; exits with 1 if a fault remains."""
+    from birdclef import verification
+    from birdclef.progress import console
+
+    try:
+        files, faults = verification.verify(repair=repair)
+    except verification.VerificationError as error:
+        raise SystemExit(str(error)) from None
+    for fault in faults:
+        line = f"{fault.problem:8} {fault.path}: {fault.remedy}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    left = sum(not fault.repaired for fault in faults)
+    console.print(f"{files} files read, {len(faults)} faults, {len(faults) - left} repaired")
+    if left:
+        raise typer.Exit(1)
+
+
 if __name__ == "__main__":
     app()
