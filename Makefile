@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro check pull report test lint format lock determinism clean
+.PHONY: help install repro check pull report test lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,9 +48,6 @@ lint: install ## check style and types
 format: install ## rewrite the code in the house style
 	ruff check --fix .
 	ruff format .
-
-determinism: install ## run a small pipeline twice from nothing; every hash must come out the same
-	python -m pytest --override-ini addopts= -m determinism
 
 lock: install ## pin the closure of pyproject.toml anew, for every platform
 	python -m pip install --quiet uv
