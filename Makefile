@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro pull report test test-remotes lint format lock determinism clean
+.PHONY: help install repro check pull report test test-remotes lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ install: $(INSTALLED) ## make .venv with the pinned packages
 repro: install ## run every stage that is not up to date, then show the scores; JOBS=4: four at once
 	$(if $(JOBS),birdclef repro --jobs $(JOBS),dvc repro)
 	@birdclef report
+
+check: install ## find in seconds what would stop a long run
+	@birdclef check
 
 pull: install ## fetch from the remote what dvc.lock names
 	@[ -n "$$(dvc remote list)" ] || { echo "No remote is named yet, so there is nothing to fetch" \
@@ -49,9 +52,6 @@ lint: install ## check style and types
 format: install ## rewrite the code in the house style
 	ruff check --fix .
 	ruff format .
-
-determinism: install ## run a small pipeline twice from nothing; every hash must come out the same
-	python -m pytest --override-ini addopts= -m determinism
 
 lock: install ## pin the closure of pyproject.toml anew, for every platform
 	python -m pip install --quiet uv

@@ -1,6 +1,9 @@
 """One run of everything through DVC, on a very small demo, in a repository of its own."""
 
 import json
+import shutil
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +168,40 @@ def test_missing_folds_are_named(repository: Repository, tmp_path: Path) -> None
     assert "dvc pull" in shown
 
 
-@pytest.mark.determinism
-def test_the_same_inputs_give_the_same_bytes(repository: Repository, tmp_path: Path) -> None:
+def test_the_same_inputs_give_the_same_bytes_two_stages_at_once(
+    repository: Repository, tmp_path: Path
+) -> None:
     """Everything anew, with nothing cached: the hashes of dvc.lock come out the same."""
     again = repository.clone(tmp_path / "again", tmp_path / "home")
     (again.folder / "dvc.lock").unlink()
-    again.run("dvc", "repro")
+    shown = again.run("birdclef", "repro", "--jobs", "2")
+    assert "train_l1@0-default-1: l1 seed 0 test_efficientnet fold 1: 2/2 loss" in shown
     assert again.hashes() == repository.hashes()
+    assert "up to date" in again.run("dvc", "status")
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_training_killed_at_any_moment_ends_as_if_never_stopped(
+    repository: Repository, tmp_path: Path
+) -> None:
+    shutil.copytree(repository.folder, tmp_path / "copy")
+    copy = Repository(tmp_path / "copy", tmp_path / "home")
+    copy.change("train_l1", epochs=40)
+    command = ("python", "-m", "birdclef.stages.train_l1", "0", "default", "0")
+    outputs = copy.folder / "models/trained/l1/seed_0/default/fold_0"
+    copy.run(*command)
+    expected = _contents(outputs)
+    shutil.rmtree(outputs)
+    process = subprocess.Popen(command, cwd=copy.folder, env=copy.environment)
+    while not list(copy.folder.glob(".resume/*/state.pt")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not outputs.exists()
+    copy.run(*command)
+    assert _contents(outputs) == expected
+    assert not list(copy.folder.glob(".resume/*"))

@@ -22,6 +22,27 @@ def report() -> None:
 
 
 @app.command()
+def check() -> None:
+    """Find in seconds what would stop a long run; exits with 1 if something would."""
+    from birdclef.checks import check as findings
+    from birdclef.params import ParamsError, load_params
+    from birdclef.progress import console
+
+    try:
+        params = load_params()
+    except ParamsError as error:
+        raise SystemExit(str(error)) from None
+    bad = 0
+    for finding in findings(params):
+        mark = "[green]ok[/]" if finding.ok else "[red]no[/]"
+        console.print(mark, f"{finding.what}:", end=" ")
+        console.print(finding.detail, markup=False, highlight=False, soft_wrap=True)
+        bad += not finding.ok
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command()
 def repro(
     targets: Annotated[list[str] | None, typer.Argument(help="Stages; none: all.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at once.")] = 2,
