@@ -118,5 +118,16 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
+def docs() -> None:
+    """Fill the figures of docs/ from metrics/ and dvc.yaml; names what has changed."""
+    from birdclef.figures import FiguresError, fill_all
+
+    try:
+        print(*fill_all(), sep="\n")
+    except FiguresError as error:
+        raise SystemExit(str(error)) from None
+
+
 if __name__ == "__main__":
     app()
