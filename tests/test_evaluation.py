@@ -67,11 +67,22 @@ def test_what_was_not_scored_is_absent_not_wrong() -> None:
     levels = {"l1": _scored(POOR), "l2": _scored(GOOD)}
     assert "out_of_fold" not in summary({}, levels, list("aabb"), 5, seed=0)
     assert "soundscapes" not in summary(levels, {}, [], 5, seed=0)
-    table = levels_table([7], {}, levels)
-    assert table.columns.tolist() == ["level", "seed", "out_of_fold", "soundscapes"]
+    table = levels_table([7], {}, levels, list("aabb"))
+    scores = ["soundscapes", "even_soundscapes", "odd_soundscapes"]
+    assert table.columns.tolist() == ["level", "seed", "out_of_fold", *scores]
     assert table["out_of_fold"].isna().all()
     assert table["soundscapes"].tolist() == [0.75, 1.0]
-    assert levels_table([7], {}, {}).empty
+    assert levels_table([7], {}, {}, []).empty
+
+
+def test_even_and_odd_soundscapes_are_scored_apart() -> None:
+    levels = {"l1": _scored(POOR, GOOD)}
+    table = levels_table([0, 1], levels, levels, ["s1", "s2", "s1", "s2"])
+    assert table["even_soundscapes"].tolist() == [1.0, 1.0]  # s1: 0.9 over 0.2, and over 0.1
+    assert table["odd_soundscapes"].tolist() == [1.0, 1.0]
+    wrong = {"l1": _scored([0.1, 0.9, 0.2, 0.0])}
+    table = levels_table([0], {}, wrong, ["s1", "s2", "s1", "s2"])
+    assert table[["even_soundscapes", "odd_soundscapes"]].to_numpy().tolist() == [[0.0, 1.0]]
 
 
 def test_species_are_scored_each_on_its_own() -> None:

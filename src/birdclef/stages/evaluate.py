@@ -79,7 +79,7 @@ def main() -> None:
     ids, soundscapes = on_soundscapes(params, repeats, labeled.species)
     bootstraps, seed = params.evaluate.bootstraps, params.evaluate.seed
     write_json(summary(oof, soundscapes, ids, bootstraps, seed), METRICS / "evaluate.json")
-    scores = levels_table(params.models.seeds, oof, soundscapes)
+    scores = levels_table(params.models.seeds, oof, soundscapes, ids)
     write_csv(scores, METRICS / "levels.csv", float_format="%.5f")
     scores = species_table(labeled.species, oof, soundscapes)
     write_csv(scores, METRICS / "species.csv", float_format="%.5f")
