@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro check pull report test test-remotes docs lint format lock clean
+.PHONY: help install repro reproduce check pull report test test-remotes docs lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ install: $(INSTALLED) ## make .venv with the pinned packages
 repro: install ## run every stage that is not up to date, then show the scores; JOBS=4: four at once
 	$(if $(JOBS),birdclef repro --jobs $(JOBS),dvc repro)
 	@birdclef report
+
+reproduce: install ## run what is committed anew in an empty clone, compare every hash; DATA=1: no training
+	birdclef reproduce $(if $(DATA),--data-only)
 
 check: install ## find in seconds what would stop a long run
 	@birdclef check

@@ -25,6 +25,7 @@ class Store(NamedTuple):
 
     url: str
     options: dict[str, str]
+    port: int
 
 
 def _binary(name: str, module: str) -> str:
@@ -85,7 +86,7 @@ def webdav(folder: Path) -> Iterator[Store]:
         folder.with_suffix(".log"),
         lambda: socket.create_connection(("127.0.0.1", port)).close(),
     ):
-        yield Store(f"webdav://{address}/birdclef", {"user": USER, "password": PASSWORD})
+        yield Store(f"webdav://{address}/birdclef", {"user": USER, "password": PASSWORD}, port)
 
 
 @contextmanager
@@ -110,13 +111,12 @@ def s3(folder: Path) -> Iterator[Store]:
 
     with _running(command, folder.with_suffix(".log"), make_bucket):
         keys = {"access_key_id": USER, "secret_access_key": PASSWORD}
-        yield Store("s3://bucket/birdclef", {"endpointurl": endpoint} | keys)
+        yield Store("s3://bucket/birdclef", {"endpointurl": endpoint} | keys, ports["s3"])
 
 
 @contextmanager
 def stopping(store: Store, after: int) -> Iterator[Store]:
     """The same store by a wire that breaks for good when `after` bytes have gone through it."""
-    host, port = store.url.split("/")[2].split(":")
     left, broken = [after], threading.Event()
 
     def pass_on(source: socket.socket, target: socket.socket) -> None:
@@ -133,12 +133,13 @@ def stopping(store: Store, after: int) -> Iterator[Store]:
         with suppress(OSError):
             while True:
                 near, _ = wire.accept()
-                far = socket.create_connection((host, int(port)))
+                far = socket.create_connection(("127.0.0.1", store.port))
                 for pair in ((near, far), (far, near)):
                     threading.Thread(target=pass_on, args=pair, daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as wire:
         threading.Thread(target=accept, daemon=True).start()
-        near_port = wire.getsockname()[1]
-        yield store._replace(url=store.url.replace(f"{host}:{port}", f"127.0.0.1:{near_port}"))
+        here, there = f":{wire.getsockname()[1]}", f":{store.port}"
+        options = {name: value.replace(there, here) for name, value in store.options.items()}
+        yield store._replace(url=store.url.replace(there, here), options=options)
         assert broken.is_set(), "all went through before the wire broke"

@@ -94,21 +94,51 @@ def test_a_changed_param_pulls_what_it_needs_and_runs_what_it_must(other: Reposi
     assert {path for path in there if path.startswith("data/")} == needed | made
 
 
-def test_a_server_that_stops_half_way(first: Repository, tmp_path: Path) -> None:
-    """A push and a pull fail, and go on where they were when the server is back."""
-    with servers.webdav(tmp_path / "store") as store:
-        size = sum(path.stat().st_size for path in (first.folder / "data").rglob("*.*"))
-        with servers.stopping(store, after=size // 2) as stopped:
+def _half(repository: Repository) -> int:
+    """Half of all bytes that a push or pull has to move."""
+    return sum(p.stat().st_size for p in (repository.folder / "data").rglob("*.*")) // 2
+
+
+def test_a_pull_that_breaks_off_goes_on(
+    first: Repository, other: Repository, store: servers.Store
+) -> None:
+    with servers.stopping(store, after=_half(first)) as stopped:
+        name_remote(other, stopped)
+        other.run("dvc", "pull", LAST, "--with-deps", fails=True)
+    name_remote(other, store)
+    other.run("dvc", "pull", LAST, "--with-deps")
+    assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")
+
+
+def test_a_push_that_breaks_off_goes_on(first: Repository, tmp_path: Path) -> None:
+    """To S3, where an object is there whole or not at all."""
+    with servers.s3(tmp_path / "store") as store:
+        with servers.stopping(store, after=_half(first)) as stopped:
             name_remote(first, stopped)
             first.run("dvc", "push", fails=True)
-        pushed = set((tmp_path / "store").rglob("*"))
         name_remote(first, store)
         first.run("dvc", "push")
-        assert len(pushed) < len(set((tmp_path / "store").rglob("*")))
         other = first.clone(tmp_path / "clone", tmp_path / "home")
-        with servers.stopping(store, after=size // 2) as stopped:
-            name_remote(other, stopped)
-            other.run("dvc", "pull", LAST, "--with-deps", fails=True)
         name_remote(other, store)
+        other.run("dvc", "pull", LAST, "--with-deps")
+        assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")
+
+
+def test_half_an_object_on_a_webdav_server_is_never_taken_for_whole(
+    first: Repository, tmp_path: Path
+) -> None:
+    """Such a server may keep what had come when a push broke off, and the next push believes it."""
+    folder = tmp_path / "store"
+    with servers.webdav(folder) as store:
+        name_remote(first, store)
+        first.run("dvc", "push")
+        large = max(folder.rglob("files/md5/*/*"), key=lambda path: path.stat().st_size)
+        large.write_bytes(large.read_bytes()[:1000])
+        other = first.clone(tmp_path / "clone", tmp_path / "home")
+        name_remote(other, store)
+        assert "failed" in other.run("dvc", "pull", LAST, "--with-deps", fails=True)
+        for path in [large, *folder.rglob("*.dir")]:  # docs/troubleshooting.md
+            path.unlink()
+        first.run("dvc", "push")
         other.run("dvc", "pull", LAST, "--with-deps")
         assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")

@@ -119,6 +119,30 @@ def verify(
 
 
 @app.command()
+def reproduce(
+    data_only: Annotated[bool, typer.Option("--data-only", help="Nothing that trains.")] = False,
+    tolerance: Annotated[float, typer.Option(min=0, help="Of scores, on another CPU.")] = 0.05,
+) -> None:
+    """Run what is committed anew in an empty clone; exits with 1 if a hash differs."""
+    from tempfile import TemporaryDirectory
+
+    from birdclef import reproduction
+    from birdclef.progress import console
+
+    here = Path()
+    with TemporaryDirectory(prefix="birdclef-") as folder:
+        clone = Path(folder) / "clone"
+        try:
+            reproduction.reproduce(here, clone, reproduction.data_stages(here) if data_only else ())
+        except (reproduction.ReproductionError, FileNotFoundError) as error:
+            raise SystemExit(str(error)) from None
+        found = reproduction.compare(here, clone, tolerance)
+    console.print(reproduction.table(found))
+    if any(stage.verdict == reproduction.DIFFERENT for stage in found):
+        raise typer.Exit(1)
+
+
+@app.command()
 def docs() -> None:
     """Fill the figures of docs/ from metrics/ and dvc.yaml; names what has changed."""
     from birdclef.figures import FiguresError, fill_all
