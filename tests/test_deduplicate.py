@@ -109,7 +109,8 @@ def test_the_params_decide(workspace: Path) -> None:
     """Of one second too little is heard to tell the excerpt that starts later."""
     params = yaml.safe_load((workspace / "params.yaml").read_text())
     params["deduplicate"]["max_s"] = 1.5
-    params["folds"] |= {"count": 2, "run": [0]}
+    params["folds"]["count"] = 2
+    params["models"]["folds"] = [0]
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
     deduplicate.main()
     report = pd.read_csv(workspace / "data/index/duplicates.csv")

@@ -204,4 +204,4 @@ def test_a_training_killed_at_any_moment_ends_as_if_never_stopped(
     assert not outputs.exists()
     copy.run(*command)
     assert _contents(outputs) == expected
-    assert not list(copy.folder.glob(".resume/*"))
+    assert not list(copy.folder.glob(".resume/*/state.pt"))
