@@ -108,37 +108,3 @@ def test_a_pull_that_breaks_off_goes_on(
     name_remote(other, store)
     other.run("dvc", "pull", LAST, "--with-deps")
     assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")
-
-
-def test_a_push_that_breaks_off_goes_on(first: Repository, tmp_path: Path) -> None:
-    """To S3, where an object is there whole or not at all."""
-    with servers.s3(tmp_path / "store") as store:
-        with servers.stopping(store, after=_half(first)) as stopped:
-            name_remote(first, stopped)
-            first.run("dvc", "push", fails=True)
-        name_remote(first, store)
-        first.run("dvc", "push")
-        other = first.clone(tmp_path / "clone", tmp_path / "home")
-        name_remote(other, store)
-        other.run("dvc", "pull", LAST, "--with-deps")
-        assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")
-
-
-def test_half_an_object_on_a_webdav_server_is_never_taken_for_whole(
-    first: Repository, tmp_path: Path
-) -> None:
-    """Such a server may keep what had come when a push broke off, and the next push believes it."""
-    folder = tmp_path / "store"
-    with servers.webdav(folder) as store:
-        name_remote(first, store)
-        first.run("dvc", "push")
-        large = max(folder.rglob("files/md5/*/*"), key=lambda path: path.stat().st_size)
-        large.write_bytes(large.read_bytes()[:1000])
-        other = first.clone(tmp_path / "clone", tmp_path / "home")
-        name_remote(other, store)
-        assert "failed" in other.run("dvc", "pull", LAST, "--with-deps", fails=True)
-        for path in [large, *folder.rglob("*.dir")]:  # docs/troubleshooting.md
-            path.unlink()
-        first.run("dvc", "push")
-        other.run("dvc", "pull", LAST, "--with-deps")
-        assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")
