@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from birdclef.labels import Matrix, multi_hot
@@ -54,6 +55,7 @@ class Scored(NamedTuple):
     targets: Matrix  # (row, species)
     probabilities: list[Matrix]  # of each seed
     masks: Matrix | None = None  # 0 where the truth is not known; None: it is known everywhere
+    folds: npt.NDArray[np.integer] | None = None  # (row,), that held it out; None: none did
 
     def macro_roc_auc(self) -> list[float]:
         """Of each seed."""
