@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro pull report test lint format lock determinism clean
+.PHONY: help install repro reproduce check pull report test test-remotes docs lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,9 +21,15 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 install: $(INSTALLED) ## make .venv with the pinned packages
 
-repro: install ## run every stage that is not up to date, then show the scores
-	dvc repro
+repro: install ## run every stage that is not up to date, then show the scores; JOBS=4: four at once
+	$(if $(JOBS),birdclef repro --jobs $(JOBS),dvc repro)
 	@birdclef report
+
+reproduce: install ## run what is committed anew in an empty clone, compare every hash; DATA=1: no training
+	birdclef reproduce $(if $(DATA),--data-only)
+
+check: install ## find in seconds what would stop a long run
+	@birdclef check
 
 pull: install ## fetch from the remote what dvc.lock names
 	@[ -n "$$(dvc remote list)" ] || { echo "No remote is named yet, so there is nothing to fetch" \
@@ -37,6 +43,13 @@ report: install ## show the scores of the last run
 test: install ## run all tests
 	python -m pytest
 
+test-remotes: install ## push to and pull from real servers on this machine, which this installs
+	python -m pip install --quiet --constraint requirements.lock --editable ".[remotes-test]"
+	python -m pytest tests/test_remotes.py
+
+docs: install ## fill the figures of docs/ from the last run
+	@birdclef docs
+
 lint: install ## check style and types
 	ruff check .
 	ruff format --check .
@@ -45,9 +58,6 @@ lint: install ## check style and types
 format: install ## rewrite the code in the house style
 	ruff check --fix .
 	ruff format .
-
-determinism: install ## run a small pipeline twice from nothing; every hash must come out the same
-	python -m pytest --override-ini addopts= -m determinism
 
 lock: install ## pin the closure of pyproject.toml anew, for every platform
 	python -m pip install --quiet uv

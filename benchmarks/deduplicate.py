@@ -1,6 +1,6 @@
 """What finding duplicates costs: fingerprints a second of audio, matching by number of recordings.
 
-python benchmarks/deduplicate.py data/demo   # any folder of recordings
+python benchmarks/deduplicate.py [data/demo, or any folder of recordings]
 """
 
 import resource
@@ -67,5 +67,5 @@ def fingerprint_rate(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    fingerprint_rate(Path(sys.argv[1]))
+    fingerprint_rate(Path(sys.argv[1] if len(sys.argv) > 1 else "data/demo"))
     match_times()

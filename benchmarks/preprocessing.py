@@ -6,7 +6,7 @@ first and the last ten seconds as float32, in one process. librosa itself is no 
 project; it would add to the baseline's time, not take from it. Rounds of both ways alternate, so
 that a busy machine slows both.
 
-    python benchmarks/preprocessing.py --files 60 --rounds 5
+    python benchmarks/preprocessing.py --files 240 --rounds 3
 """
 
 import argparse
@@ -102,8 +102,8 @@ def compare(suffix: str, count: int, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--files", type=int, default=240)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     for suffix in FORMATS:
         compare(suffix, options.files, options.rounds)

@@ -6,6 +6,8 @@ import pytest
 
 from birdclef.params import Params, load_params
 
+pytest_plugins = ["dvc_world"]
+
 ROOT = Path(__file__).parents[1]
 
 

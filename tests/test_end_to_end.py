@@ -1,17 +1,16 @@
 """One run of everything through DVC, on a very small demo, in a repository of its own."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[1]
+from repository import Repository, working_copy
+
 TINY: dict[str, dict[str, Any]] = {
     "demo": {
         "species": 4,
@@ -38,76 +37,13 @@ TINY: dict[str, dict[str, Any]] = {
 }
 
 
-def _environment(home: Path) -> dict[str, str]:
-    """Another machine: its own home and site cache, this interpreter first."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    sites = {
-        "HOME": str(home),
-        "XDG_CACHE_HOME": str(home / "cache"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    name = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org"}
-    committer = {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org"}
-    site_cache = {
-        "DVC_SITE_CACHE_DIR": str(home / "site"),
-        "DVC_GLOBAL_CONFIG_DIR": str(home / "g"),
-    }
-    return os.environ | {"PATH": path} | sites | name | committer | site_cache
-
-
-class Repository:
-    """A clone of the project, and the commands that a user types in it."""
-
-    def __init__(self, folder: Path, home: Path) -> None:
-        self.folder, self.environment = folder, _environment(home)
-        self.environment["PYTHONPATH"] = str(folder / "src")
-
-    def run(self, *command: str, fails: bool = False) -> str:
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode != 0) == fails, f"{' '.join(command)}:\n{done.stdout}"
-        return done.stdout
-
-    def change(self, section: str, **values: object) -> None:
-        path = self.folder / "params.yaml"
-        params = yaml.safe_load(path.read_text())
-        params[section].update(values)
-        path.write_text(yaml.safe_dump(params, sort_keys=False))
-
-    def metrics(self, name: str) -> dict[str, Any]:
-        values: dict[str, Any] = json.loads((self.folder / f"metrics/{name}.json").read_text())
-        return values
-
-    def hashes(self) -> dict[str, str]:
-        lock = yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]
-        return {o["path"]: o["md5"] for stage in lock.values() for o in stage.get("outs", [])}
-
-
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """The working tree's tracked and new files, with the tiny parameters, run once."""
-    folder = tmp_path_factory.mktemp("repository")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=True,
-    ).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(("metrics/", "dvc.lock")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    repository = Repository(folder, tmp_path_factory.mktemp("home"))
+    folder, home = (tmp_path_factory.mktemp(name) for name in ("repository", "home"))
+    repository = working_copy(folder, home)
     for section, values in TINY.items():
         repository.change(section, **values)
-    repository.run("git", "init", "-q", "-b", "main")
     repository.run("dvc", "repro")
     repository.run("git", "add", "-A")
     repository.run("git", "commit", "-qm", "run")
@@ -213,8 +149,7 @@ def test_another_machine_pulls_and_runs_nothing(repository: Repository, tmp_path
     remote = tmp_path / "remote"
     repository.run("dvc", "remote", "add", "--local", "--force", "-d", "store", str(remote))
     repository.run("dvc", "push")
-    other = Repository(tmp_path / "clone", tmp_path / "home")
-    subprocess.run(["git", "clone", "-q", repository.folder, other.folder], check=True)
+    other = repository.clone(tmp_path / "clone", tmp_path / "home")
     refused = other.run("make", "pull", "INSTALLED=", fails=True)
     assert "dvc remote add --local --default store" in refused
     assert "data/clips" not in refused
@@ -227,18 +162,46 @@ def test_another_machine_pulls_and_runs_nothing(repository: Repository, tmp_path
 
 def test_missing_folds_are_named(repository: Repository, tmp_path: Path) -> None:
     """A fan-in stage on an empty folder, which DVC itself would let pass."""
-    clone = Repository(tmp_path / "clone", tmp_path / "home")
-    subprocess.run(["git", "clone", "-q", repository.folder, clone.folder], check=True)
+    clone = repository.clone(tmp_path / "clone", tmp_path / "home")
     shown = clone.run("python", "-m", "birdclef.stages.pseudo_label", "l1", "l2", "0", fails=True)
     assert "models/trained/l1/seed_0/default/fold_0/model.safetensors" in shown
     assert "dvc pull" in shown
 
 
-@pytest.mark.determinism
-def test_the_same_inputs_give_the_same_bytes(repository: Repository, tmp_path: Path) -> None:
+def test_the_same_inputs_give_the_same_bytes_two_stages_at_once(
+    repository: Repository, tmp_path: Path
+) -> None:
     """Everything anew, with nothing cached: the hashes of dvc.lock come out the same."""
-    again = Repository(tmp_path / "again", tmp_path / "home")
-    subprocess.run(["git", "clone", "-q", repository.folder, again.folder], check=True)
+    again = repository.clone(tmp_path / "again", tmp_path / "home")
     (again.folder / "dvc.lock").unlink()
-    again.run("dvc", "repro")
+    shown = again.run("birdclef", "repro", "--jobs", "2")
+    assert "train_l1@0-default-1: l1 seed 0 test_efficientnet fold 1: 2/2 loss" in shown
     assert again.hashes() == repository.hashes()
+    assert "up to date" in again.run("dvc", "status")
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_training_killed_at_any_moment_ends_as_if_never_stopped(
+    repository: Repository, tmp_path: Path
+) -> None:
+    shutil.copytree(repository.folder, tmp_path / "copy")
+    copy = Repository(tmp_path / "copy", tmp_path / "home")
+    copy.change("train_l1", epochs=40)
+    command = ("python", "-m", "birdclef.stages.train_l1", "0", "default", "0")
+    outputs = copy.folder / "models/trained/l1/seed_0/default/fold_0"
+    copy.run(*command)
+    expected = _contents(outputs)
+    shutil.rmtree(outputs)
+    process = subprocess.Popen(command, cwd=copy.folder, env=copy.environment)
+    while not list(copy.folder.glob(".resume/*/state.pt")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not outputs.exists()
+    copy.run(*command)
+    assert _contents(outputs) == expected
+    assert not list(copy.folder.glob(".resume/*"))

@@ -94,12 +94,19 @@ def test_every_output_is_kept_from_git_by_name() -> None:
     assert not [line for line in ignored if "*" in line and line.startswith(("/", "data"))]
 
 
-def test_metrics_and_plots_live_in_git() -> None:
+def test_metrics_and_plotted_tables_live_in_git() -> None:
+    in_git = set()
     for stage in STAGES.values():
-        for item in [*stage.get("metrics", []), *stage.get("plots", [])]:
-            ((path, options),) = item.items()
-            assert path.startswith("metrics/")
-            assert options == {"cache": False}
+        assert "plots" not in stage  # each table would be drawn a second time, without template
+        items = [item for kind in ("metrics", "outs") for item in stage.get(kind, [])]
+        for path, options in (pair for i in items if isinstance(i, dict) for pair in i.items()):
+            if path.startswith("metrics/"):
+                assert options == {"cache": False}
+                in_git.add(path)
+    for plot in PIPELINE["plots"]:
+        ((_, options),) = plot.items()
+        assert set(options["y"]) <= in_git
+        assert (ROOT / f".dvc/plots/{options['template']}.json").is_file()
 
 
 def test_data_stages_load_no_torch() -> None:

@@ -54,6 +54,16 @@ def test_loss_falls_and_held_out_species_are_told_apart(
     assert logits.shape == (4, 2)
 
 
+def test_without_held_out_clips_it_trains_and_has_no_score(
+    tmp_path: Path, small_params: Params
+) -> None:
+    trainer = _trainer(tmp_path, small_params)
+    everything = trainer.data._replace(train=np.arange(16), validation=np.zeros(0, np.int64))
+    trainer.data = everything
+    assert trainer.run(ResumePoint(tmp_path, "all"), lambda _: None).shape == (0, 2)
+    assert math.isnan(trainer.history[-1].macro_roc_auc)
+
+
 class _KilledError(Exception):
     pass
 

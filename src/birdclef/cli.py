@@ -61,6 +61,43 @@ def info(
 
 
 @app.command()
+def check() -> None:
+    """Find in seconds what would stop a long run; exits with 1 if something would."""
+    from birdclef.checks import check as findings
+    from birdclef.params import ParamsError, load_params
+    from birdclef.progress import console
+
+    try:
+        params = load_params()
+    except ParamsError as error:
+        raise SystemExit(str(error)) from None
+    bad = 0
+    for finding in findings(params):
+        mark = "[green]ok[/]" if finding.ok else "[red]no[/]"
+        console.print(mark, f"{finding.what}:", end=" ")
+        console.print(finding.detail, markup=False, highlight=False, soft_wrap=True)
+        bad += not finding.ok
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def repro(
+    targets: Annotated[list[str] | None, typer.Argument(help="Stages; none: all.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at once.")] = 2,
+) -> None:
+    """Do as `dvc repro`, but run stages that do not wait for each other at once."""
+    from birdclef.parallel import reproduce
+
+    try:
+        failed = reproduce(jobs, targets or [])
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}; all that does not need them is finished")
+
+
+@app.command()
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.")],
     model: Annotated[Path, typer.Option(help="The exported model.")] = MODEL,
@@ -124,6 +161,62 @@ def predict(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if done.bad:
         raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    repair: Annotated[bool, typer.Option("--repair", help="Put good copies in place.")] = False,
+) -> None:
+    """Re-hash the cache and every output against dvc.lock; exits with 1 if a fault remains."""
+    from birdclef import verification
+    from birdclef.progress import console
+
+    try:
+        files, faults = verification.verify(repair=repair)
+    except verification.VerificationError as error:
+        raise SystemExit(str(error)) from None
+    for fault in faults:
+        line = f"{fault.problem:8} {fault.path}: {fault.remedy}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    left = sum(not fault.repaired for fault in faults)
+    console.print(f"{files} files read, {len(faults)} faults, {len(faults) - left} repaired")
+    if left:
+        raise typer.Exit(1)
+
+
+@app.command()
+def reproduce(
+    data_only: Annotated[bool, typer.Option("--data-only", help="Nothing that trains.")] = False,
+    tolerance: Annotated[float, typer.Option(min=0, help="Of scores, on another CPU.")] = 0.05,
+) -> None:
+    """Run what is committed anew in an empty clone; exits with 1 if a hash differs."""
+    from tempfile import TemporaryDirectory
+
+    from birdclef import reproduction
+    from birdclef.progress import console
+
+    here = Path()
+    with TemporaryDirectory(prefix="birdclef-") as folder:
+        clone = Path(folder) / "clone"
+        try:
+            reproduction.reproduce(here, clone, reproduction.data_stages(here) if data_only else ())
+        except (reproduction.ReproductionError, FileNotFoundError) as error:
+            raise SystemExit(str(error)) from None
+        found = reproduction.compare(here, clone, tolerance)
+    console.print(reproduction.table(found))
+    if any(stage.verdict == reproduction.DIFFERENT for stage in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def docs() -> None:
+    """Fill the figures of docs/ from metrics/ and dvc.yaml; names what has changed."""
+    from birdclef.figures import FiguresError, fill_all
+
+    try:
+        print(*fill_all(), sep="\n")
+    except FiguresError as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -51,7 +51,10 @@ def _check_choices(choices: Choices, form: str) -> None:
         "--top-k": choices.top_k > 0,
     }
     if form == "submission":
-        given |= {"--species-list": choices.species_list, "--overlap": choices.overlap_s > 0}
+        given |= {
+            "--species-list": choices.species_list is not None,
+            "--overlap": choices.overlap_s > 0,
+        }
     useless = [name for name, is_given in given.items() if is_given]
     if form in EVERY_WINDOW and useless:
         raise ChoiceError(

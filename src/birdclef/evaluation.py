@@ -57,6 +57,17 @@ class Scored(NamedTuple):
     masks: Matrix | None = None  # 0 where the truth is not known; None: it is known everywhere
     folds: npt.NDArray[np.integer] | None = None  # (row,), that held it out; None: none did
 
+    def of(self, rows: npt.NDArray[np.bool_]) -> "Scored":
+        """The same for some of the rows."""
+        masks = None if self.masks is None else self.masks[rows]
+        return Scored(self.targets[rows], [p[rows] for p in self.probabilities], masks)
+
+    def has_both(self) -> bool:
+        """Whether any species is heard in one row and not in another: else there is no score."""
+        known = np.ones_like(self.targets) if self.masks is None else self.masks
+        heard, silent = ((self.targets == value) & (known > 0) for value in (1, 0))
+        return bool((heard.any(axis=0) & silent.any(axis=0)).any())
+
     def macro_roc_auc(self) -> list[float]:
         """Of each seed."""
         return [macro_roc_auc(self.targets, p, self.masks) for p in self.probabilities]
@@ -94,14 +105,15 @@ def summary(
     Args:
         out_of_fold: of each level; empty when nothing was held out.
         soundscapes: of each level; empty when no soundscape is labelled.
+            Without a species that is heard here and not there, either has no score and is left out.
         soundscape_ids: of each row of `soundscapes`.
         bootstraps, seed: of the interval.
     """
     metrics = {}
-    if out_of_fold:
+    if out_of_fold and out_of_fold["l1"].has_both():
         scores = {level: scored.macro_roc_auc() for level, scored in out_of_fold.items()}
         metrics["out_of_fold"] = _rounded(_mean_and_spread(scores))
-    if soundscapes:
+    if soundscapes and soundscapes["l1"].has_both():
         scores = {level: scored.macro_roc_auc() for level, scored in soundscapes.items()}
         levels = list(scores)
         before, after = soundscapes[levels[0]], soundscapes[levels[-1]]
@@ -138,10 +150,29 @@ def _by_level(
 
 
 def levels_table(
-    seeds: Sequence[int], out_of_fold: Mapping[str, Scored], soundscapes: Mapping[str, Scored]
+    seeds: Sequence[int],
+    out_of_fold: Mapping[str, Scored],
+    soundscapes: Mapping[str, Scored],
+    soundscape_ids: Sequence[str],
 ) -> pd.DataFrame:
-    """Macro ROC-AUC at each level: columns level, seed, out_of_fold, soundscapes."""
-    return _by_level({"seed": seeds}, Scored.macro_roc_auc, out_of_fold, soundscapes)
+    """Macro ROC-AUC at each level.
+
+    Who chooses params by their score on the labelled soundscapes may do so on the even ones, the
+    first, third, ... by name, and report the odd ones.
+
+    Returns:
+        Columns level, seed, out_of_fold, soundscapes, even_soundscapes, odd_soundscapes.
+    """
+    table = _by_level({"seed": seeds}, Scored.macro_roc_auc, out_of_fold, soundscapes)
+    _, number = np.unique(np.asarray(soundscape_ids, dtype=np.str_), return_inverse=True)
+    for column, half in (
+        ("even_soundscapes", number % 2 == 0),
+        ("odd_soundscapes", number % 2 == 1),
+    ):
+        of_half = {level: scored.of(half).macro_roc_auc() for level, scored in soundscapes.items()}
+        scores = [of_half.get(level, [np.nan] * len(seeds)) for level in table["level"].unique()]
+        table[column] = np.concatenate(scores) if scores else []
+    return table
 
 
 def species_table(

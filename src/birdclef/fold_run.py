@@ -13,7 +13,7 @@ from birdclef.fold_outputs import OutOfFold, TrainedModel, write_out_of_fold
 from birdclef.model import create_classifier, save_checkpoint
 from birdclef.params import ClipsParams, LevelParams, MelParams, RuntimeParams, TrainParams
 from birdclef.prediction import Logits, sigmoid
-from birdclef.progress import progress
+from birdclef.progress import console, progress
 from birdclef.resume import ResumePoint, fingerprint
 from birdclef.training import EpochReport, FoldData, Trainer
 from birdclef.training_data import INPUT_FILES, LabeledData
@@ -69,6 +69,8 @@ def train_fold(
     device = prepare(params.runtime)
     seed = params.level.seed + _SEEDS_APART * model.seed + model.fold
     train, held_out = labeled.split(model.fold, params.train.scheme)
+    for species in labeled.without_recordings(train):
+        console.print(f"no recording of {species} to train on: this model will not know it")
     data = FoldData(examples, labeled.primary_labels, train, held_out)
     classifier = create_classifier(params.train, params.mel, params.clips, labeled.species, seed)
     trainer = Trainer(

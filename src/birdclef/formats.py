@@ -148,7 +148,8 @@ def write_parquet(report: Report, out: Path) -> int:
         + [(name, arrow.string()) for name in names]
         + [("probability", arrow.float32())]
     )
-    count, rows = 0, []
+    count = 0
+    rows: list[dict[str, Any]] = []
     with replacing(out) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
 
         def flush() -> None:

@@ -116,7 +116,8 @@ class Detector:
         """
         if not 0 <= overlap_s < self.clip_s:
             raise ValueError(
-                f"an overlap of {overlap_s:g} s is outside 0 .. {self.clip_s:g} s, a window's length"
+                f"an overlap of {overlap_s:g} s is outside 0 .. {self.clip_s:g} s,"
+                " the length of a window"
             )
         return max(1, round((self.clip_s - overlap_s) * self.sample_rate_hz)) / self.sample_rate_hz
 
@@ -144,7 +145,7 @@ class Detector:
         self,
         paths: Iterable[Path],
         overlap_s: float = 0.0,
-        advance: Callable[[float], object] = lambda seconds: None,
+        advance: Callable[[float], object] = lambda _: None,
     ) -> Iterator[Heard]:
         """Recordings one after the other; the next is decoded while the model hears the last.
 

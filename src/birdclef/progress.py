@@ -40,7 +40,8 @@ def progress(what: str, total: int) -> Generator[Callable[..., None], None, None
             before, done = done, done + amount
             bars.update(task, advance=amount, note=note)
             if not live and done * _PLAIN_LINES // total > before * _PLAIN_LINES // total:
-                console.print(f"{what}: {done:.0f}/{total} {note}".rstrip(), highlight=False)
+                line = f"{what}: {done:.0f}/{total} {note}".rstrip()
+                console.print(line, highlight=False, soft_wrap=True)
 
         yield advance
 

@@ -48,7 +48,7 @@ def scores_table() -> Table:
         FileNotFoundError: nothing was evaluated yet.
     """
     scores = _read("evaluate")
-    levels = [name for name in next(iter(scores.values())) if re.fullmatch(r"l\d", name)]
+    levels = [name for name in next(iter(scores.values()), {}) if re.fullmatch(r"l\d", name)]
     table = Table(title="macro ROC-AUC")
     table.add_column(no_wrap=True)
     for level in levels:

@@ -44,16 +44,31 @@ class LabeledData(NamedTuple):
             )
         return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
+    def without_recordings(self, train: Indices) -> list[str]:
+        """Species that a model trained on these positions has never heard."""
+        heard = self.clips.targets[train].sum(axis=0)
+        return [name for name, count in zip(self.species, heard, strict=True) if not count]
+
 
 def load_labeled(clips: ClipsParams, index: Path = INDEX, store: Path = CLIPS) -> LabeledData:
-    """Read the labelled recordings that preprocessing could decode."""
+    """Read the labelled recordings that preprocessing could decode.
+
+    Raises:
+        ValueError: there is but one species, or none.
+    """
     recordings = read_recordings(index / "kept.csv")
     folds = pd.read_csv(index / "folds.csv", dtype={"recording_id": str})
     recordings = recordings.merge(folds, on="recording_id", validate="one_to_one")
     clip_store = ClipStore(store, clips)
-    recordings = recordings[[r in clip_store for r in recordings["recording_id"]]]
+    stored = np.array([r in clip_store for r in recordings["recording_id"]], dtype=bool)
+    recordings = recordings[stored]
     recordings = recordings.sort_values("recording_id").reset_index(drop=True)
     species = read_species(index / "species.csv")["species"].tolist()
+    if len(species) < 2:
+        raise ValueError(
+            f"{index / 'species.csv'} has {len(species)} species: there is nothing to tell apart;"
+            " add recordings of another to the competition's table"
+        )
     targets, masks = targets_and_masks(recordings, species)
     ids = recordings["recording_id"].tolist()
     return LabeledData(

@@ -86,7 +86,7 @@ def main() -> None:
     write_json(metrics, METRICS / "evaluate.json")
     curves = calibration_table(labeled.species, exported, min_positives, precision)
     write_csv(curves, METRICS / "calibration.csv")
-    scores = levels_table(params.models.seeds, oof, soundscapes)
+    scores = levels_table(params.models.seeds, oof, soundscapes, ids)
     write_csv(scores, METRICS / "levels.csv", float_format="%.5f")
     scores = species_table(labeled.species, oof, soundscapes)
     write_csv(scores, METRICS / "species.csv", float_format="%.5f")

@@ -1,0 +1,90 @@
+"""Fill the figures of documents: what stands between two marks is made anew from metrics/.
+
+A document asks for figures by a line such as `<!-- figures: metrics/kept.json sources -->`, and
+ends them with `<!-- end of figures -->`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from birdclef import invalidation
+from birdclef.files import write_bytes
+
+DOCUMENTS = Path("docs")
+_BLOCK = re.compile(r"(<!-- figures: (\S+) ?(\S*) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+
+class FiguresError(ValueError):
+    """A document asks for figures that are not there; the message names it and what it asked."""
+
+
+def filled(document: Path) -> str:
+    """The text of a document with its figures as they are now.
+
+    Raises:
+        FiguresError: a file or part of it is missing.
+    """
+
+    def fill(block: re.Match[str]) -> str:
+        start, source, part, end = block.groups()
+        try:
+            return f"{start}{_figures(source, part)}\n{end}"
+        except (FileNotFoundError, KeyError) as error:
+            raise FiguresError(f"{document} asks for figures: {source} {part}: {error}") from None
+
+    return _BLOCK.sub(fill, document.read_text(encoding="utf-8"))
+
+
+def fill_all(folder: Path = DOCUMENTS) -> list[Path]:
+    """Write every document of a folder whose figures have changed; returns these."""
+    changed = []
+    for document in sorted(folder.glob("*.md")):
+        text = filled(document)
+        if text != document.read_text(encoding="utf-8"):
+            write_bytes(text.encode(), document)
+            changed.append(document)
+    return changed
+
+
+def _figures(source: str, part: str) -> str:
+    if source == "invalidation":
+        return invalidation.table()
+    path = Path(source)
+    if path.suffix == ".csv":
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return _table(list(frame.columns), frame.to_numpy().tolist())
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return _json_table(values[part] if part else values)
+
+
+def _json_table(values: Mapping[str, Any]) -> str:
+    rows = list(values.values())
+    if rows and all(isinstance(row, dict) for row in rows):
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        cells = [[name, *(_text(row.get(c, "")) for c in columns)] for name, row in values.items()]
+        return _table(["", *columns], cells)
+    return _table(["", ""], [[name, _text(value)] for name, value in _flat(values)])
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name} / ")
+        else:
+            yield prefix + name, value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(inner)}" for name, inner in _flat(value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,86 @@
+"""Which stages a change of each key of params.yaml re-runs, by what DVC reads in dvc.yaml."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from dvc.repo import Repo
+
+_INTERPOLATED = re.compile(r"\$\{([^}]+)\}")
+
+
+class Effect(NamedTuple):
+    """What a change of one key does; stages of one matrix count as one."""
+
+    reruns: list[str]  # that depend on the key itself, in the order of dvc.yaml
+    adds: list[str]  # of whose matrix the key says which stages there are
+    follow: list[str]  # that re-run as well if their inputs come out different
+
+
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted names of all keys that hold a value; a list is one."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _within(key: str, tracked: str) -> bool:
+    return key == tracked or key.startswith(f"{tracked}.") or tracked.startswith(f"{key}.")
+
+
+def _base(addressing: str) -> str:
+    return addressing.split("@")[0]
+
+
+def effects(folder: Path = Path()) -> dict[str, Effect]:
+    """The effect of each key, in the order of params.yaml."""
+    pipeline = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+    with Repo(str(folder)) as repo:
+        graph = repo.index.graph
+        tracked: dict[str, set[str]] = {name: set() for name in pipeline}
+        after: dict[str, set[str]] = {name: set() for name in pipeline}
+        for stage in graph:
+            name = _base(stage.addressing)
+            tracked[name] |= {key for dep in stage.params for key in dep.params}
+            after[name] |= {_base(user.addressing) for user in graph.predecessors(stage)}
+    matrix = {name: _interpolated(stage.get("matrix")) for name, stage in pipeline.items()}
+    for name, stage in pipeline.items():
+        tracked[name] |= _interpolated({k: v for k, v in stage.items() if k != "matrix"})
+    return {key: _effect(key, tracked, matrix, after) for key in leaves(params)}
+
+
+def _interpolated(part: Any) -> set[str]:
+    """Keys that part of a stage's definition is filled with."""
+    return {key for key in _INTERPOLATED.findall(str(part)) if not key.startswith("item")}
+
+
+def _effect(
+    key: str,
+    tracked: Mapping[str, set[str]],
+    matrix: Mapping[str, set[str]],
+    after: Mapping[str, set[str]],
+) -> Effect:
+    reruns = [name for name, keys in tracked.items() if any(_within(key, k) for k in keys)]
+    adds = [name for name, keys in matrix.items() if any(_within(key, k) for k in keys)]
+    reached: set[str] = set()
+    waiting = [*reruns, *adds]
+    while waiting:
+        for name in after[waiting.pop()] - reached:
+            reached.add(name)
+            waiting.append(name)
+    return Effect(reruns, adds, [n for n in after if n in reached - {*reruns, *adds}])
+
+
+def table(folder: Path = Path()) -> str:
+    """The effects as a table in Markdown."""
+    lines = ["| key | re-runs | adds or drops some of | then, if their inputs differ |"]
+    lines += ["|---|---|---|---|"]
+    for key, effect in effects(folder).items():
+        cells = [", ".join(names) if names else "" for names in effect]
+        lines.append(f"| `{key}` | {cells[0] or 'nothing'} | {cells[1]} | {cells[2]} |")
+    return "\n".join(lines)

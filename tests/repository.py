@@ -1,0 +1,87 @@
+"""A clone of the project on a machine of its own, and the commands that a user types there."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Another machine: its own home and site cache, this interpreter first."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    sites = {
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    name = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org"}
+    committer = {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org"}
+    site_cache = {
+        "DVC_SITE_CACHE_DIR": str(home / "site"),
+        "DVC_GLOBAL_CONFIG_DIR": str(home / "g"),
+    }
+    return os.environ | {"PATH": path} | sites | name | committer | site_cache
+
+
+class Repository:
+    """A clone of the project, and the commands that a user types in it."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder, self.environment = folder, _environment(home)
+        self.environment["PYTHONPATH"] = str(folder / "src")
+
+    def run(self, *command: str, fails: bool = False) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, f"{' '.join(command)}:\n{done.stdout}"
+        return done.stdout
+
+    def change(self, section: str, **values: object) -> None:
+        path = self.folder / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        params[section].update(values)
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def metrics(self, name: str) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads((self.folder / f"metrics/{name}.json").read_text())
+        return values
+
+    def hashes(self) -> dict[str, str]:
+        lock = yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]
+        return {o["path"]: o["md5"] for stage in lock.values() for o in stage.get("outs", [])}
+
+    def clone(self, folder: Path, home: Path) -> "Repository":
+        """What is committed here, on another machine: no data, no cache."""
+        subprocess.run(["git", "clone", "-q", self.folder, folder], check=True)
+        return Repository(folder, home)
+
+
+def working_copy(folder: Path, home: Path) -> Repository:
+    """The working tree's tracked and new files, as if nothing had ever run."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file() and not name.startswith(("metrics/", "dvc.lock")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    repository = Repository(folder, home)
+    repository.run("git", "init", "-q", "-b", "main")
+    return repository

@@ -1,0 +1,127 @@
+"""Documents say what the pipeline and its last run say, and DVC agrees."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dvc.repo import Repo
+
+from birdclef.figures import FiguresError, fill_all, filled
+from birdclef.invalidation import effects, leaves
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_no_document_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    documents = sorted(Path("docs").glob("*.md"))
+    assert documents
+    for document in documents:
+        assert document.read_text() == filled(document), f"{document} is stale: make docs"
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def _asking(path: Path, request: str) -> Path:
+    return _write(
+        path, f"Before.\n<!-- figures: {request} -->\nold\n<!-- end of figures -->\nAfter."
+    )
+
+
+def test_figures_are_filled_once_and_prose_stays(tmp_path: Path) -> None:
+    scores = _write(tmp_path / "s.json", '{"auc": 0.98765, "by": {"a": {"n": 1}, "b": {"m": 2}}}')
+    document = _asking(tmp_path / "d.md", str(scores))
+    assert fill_all(tmp_path) == [document]
+    lines = document.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("Before.", "After.")
+    assert "| auc | 0.9877 |" in lines
+    assert "| by / b / m | 2 |" in lines
+    assert "old" not in lines
+    assert fill_all(tmp_path) == []
+
+
+def test_parts_and_tables_are_chosen(tmp_path: Path) -> None:
+    scores = _write(tmp_path / "s.json", '{"by": {"a": {"n": 1}, "b": {"m": 2}}}')
+    text = filled(_asking(tmp_path / "d.md", f"{scores} by"))
+    assert "|  | n | m |\n| --- | --- | --- |\n| a | 1 |  |\n| b |  | 2 |\n" in text
+    table = _write(tmp_path / "t.csv", "species,auc\nrobin,0.90\n")
+    text = filled(_asking(tmp_path / "e.md", str(table)))
+    assert "| species | auc |\n| --- | --- |\n| robin | 0.90 |\n" in text
+
+
+@pytest.mark.parametrize("request_", ["{}/none.json", "{}/s.json none"])
+def test_figures_that_are_not_there_are_named(tmp_path: Path, request_: str) -> None:
+    _write(tmp_path / "s.json", "{}")
+    with pytest.raises(FiguresError, match=r"d\.md asks for figures: .*none"):
+        filled(_asking(tmp_path / "d.md", request_.format(tmp_path)))
+
+
+def _another(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _another(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return value  # which says what stages there are
+    if isinstance(value, bool):
+        return not value
+    return f"{value}x" if isinstance(value, str) else (value or 0) + 1
+
+
+def _lock_as_run(repo: Repo) -> None:
+    """Write dvc.lock as if each stage had just run with the parameters that are there."""
+    stages: dict[str, Any] = {}
+    for stage in repo.index.stages:
+        for dep in stage.params:
+            dep.save()
+        params = {
+            "params.yaml": {k: v for dep in stage.params for k, v in dep.hash_info.value.items()}
+        }
+        stages[stage.addressing] = {"cmd": stage.cmd, "params": params}
+    Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+
+
+def _reported(status: dict[str, Any]) -> dict[str, set[str]]:
+    """Keys that DVC says have changed, by stage."""
+    reported: dict[str, set[str]] = {}
+    for stage, changes in status.items():
+        for change in changes:
+            if isinstance(change, dict):  # else that the command has changed
+                keys = change.get("changed deps", {}).get("params.yaml", {})
+                reported.setdefault(stage.split("@")[0], set()).update(keys)
+    return reported
+
+
+def test_dvc_says_the_same_of_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another value under each key: the keys that DVC then reports are those of the table."""
+    table = effects(ROOT)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, name)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    with Repo.init(no_scm=True) as repo:
+        _lock_as_run(repo)
+    Path("params.yaml").write_text(yaml.safe_dump(_another(params)))
+    with Repo() as repo:
+        reported = _reported(repo.status())
+    assert any(reported.values())
+    for key in leaves(params):
+        seen = {s for s, ks in reported.items() if any(f"{key}.".startswith(f"{k}.") for k in ks)}
+        if not isinstance(_value(params, key), list):
+            assert seen == set(table[key].reruns), key
+
+
+def _value(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values[part]
+    return values
+
+
+def test_what_only_says_how_reruns_nothing() -> None:
+    """And every other key re-runs something, or nobody reads it."""
+    for key, effect in effects(ROOT).items():
+        assert any(effect) != key.startswith("runtime."), key

@@ -1,0 +1,77 @@
+"""Stages at once: in an order that respects what they need, and never more than allowed."""
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from birdclef import parallel
+from birdclef.parallel import reproduce, stage_graph
+
+GRAPH = {"a": [], "b@0": ["a"], "b@1": ["a"], "c": ["b@0", "b@1"], "d": ["b@0"]}
+
+
+class Runs:
+    """Stands in for `dvc repro`: notes what ran when, and fails where told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: str = "") -> None:
+        self.fails, self.done, self.most, self.now = fails, list[str](), 0, 0
+        self.lock = threading.Lock()
+        monkeypatch.setattr(parallel, "stage_graph", lambda _: GRAPH)
+        monkeypatch.setattr(parallel, "_reproduce", self.run)
+
+    def run(self, name: str, _: Mapping[str, str]) -> bool:
+        with self.lock:
+            assert set(GRAPH[name]) <= set(self.done), f"{name} before what it needs"
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.02)
+        with self.lock:
+            self.now -= 1
+            if name != self.fails:
+                self.done.append(name)
+        return name != self.fails
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 8])
+def test_each_stage_runs_once_after_what_it_needs(
+    jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(monkeypatch)
+    assert reproduce(jobs) == []
+    assert sorted(runs.done) == sorted(GRAPH)
+    assert runs.most == min(jobs, 2)
+
+
+def test_what_does_not_need_a_failed_stage_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(monkeypatch, fails="b@1")
+    assert reproduce(2) == ["b@1"]
+    assert set(runs.done) == {"a", "b@0", "d"}
+
+
+def test_several_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    dealt = [slot["CUDA_VISIBLE_DEVICES"] for slot in parallel._visible_devices(3)]
+    assert dealt == ["0", "1", "0"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    assert parallel._visible_devices(2)[1] == {"CUDA_VISIBLE_DEVICES": "7"}
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    assert parallel._visible_devices(2) == [{}, {}]
+
+
+def test_the_graph_is_dvcs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    whole = stage_graph()
+    assert "train_l1@0-default-0" in whole["pseudo_label@round0-0"]
+    assert set(stage_graph(["index_extra"])) == {"demo", "index", "index_extra"}
+    folds = [name for name in stage_graph(["train_l1"]) if name.startswith("train_l1@")]
+    assert len(folds) == 3
+
+
+def test_an_unknown_target_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    with pytest.raises(ValueError, match="no stage is named 'trian_l1'; there are demo, "):
+        stage_graph(["trian_l1"])

@@ -1,0 +1,144 @@
+"""From a machine to a real server to another machine; the data stages, which need no training."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import servers
+from repository import Repository, working_copy
+
+SMALL: dict[str, dict[str, Any]] = {
+    "demo": {
+        "species": 4,
+        "min_recordings": 3,
+        "max_recordings": 4,
+        "unlabeled_soundscapes": 1,
+        "labeled_soundscapes": 1,
+        "soundscape_s": 10,
+    },
+    "preprocess": {"max_quarantined": 0.2},
+    "runtime": {"jobs": 1},
+}
+LAST = "preprocess"  # the last stage that needs no training
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A machine on which the data stages have run."""
+    folder, home = (tmp_path_factory.mktemp(name) for name in ("first", "home"))
+    first = working_copy(folder, home)
+    for section, values in SMALL.items():
+        first.change(section, **values)
+    first.run("dvc", "repro", LAST)
+    first.run("git", "add", "-A")
+    first.run("git", "commit", "-qm", "run")
+    return first
+
+
+@pytest.fixture(scope="module", params=["webdav", "s3"])
+def store(
+    request: pytest.FixtureRequest, first: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[servers.Store]:
+    """A server that holds what the first machine has pushed."""
+    folder = tmp_path_factory.mktemp(request.param) / "store"
+    with getattr(servers, request.param)(folder) as store:
+        name_remote(first, store)
+        first.run("dvc", "push", "--run-cache")
+        yield store
+
+
+def name_remote(repository: Repository, store: servers.Store) -> None:
+    """As README says, under Share."""
+    repository.run("dvc", "remote", "add", "--local", "-f", "-d", "store", store.url)
+    for key, value in {"verify": "true", **store.options}.items():
+        repository.run("dvc", "remote", "modify", "--local", "store", key, value)
+
+
+@pytest.fixture
+def other(first: Repository, store: servers.Store, tmp_path: Path) -> Repository:
+    """A fresh clone with another home, cache and site cache, where the store has been named."""
+    other = first.clone(tmp_path / "clone", tmp_path / "home")
+    name_remote(other, store)
+    return other
+
+
+def _ran(shown: str) -> list[str]:
+    return re.findall(r"Running stage '(\w+)'", shown)
+
+
+def test_another_machine_pulls_and_runs_nothing(first: Repository, other: Repository) -> None:
+    other.run("dvc", "pull", LAST, "--with-deps")
+    assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")
+    assert _ran(other.run("dvc", "repro", LAST)) == []
+    assert other.hashes() == first.hashes()
+    assert "in sync" in other.run("dvc", "status", "--cloud", LAST, "--with-deps")
+
+
+def test_the_run_cache_travels_too(first: Repository, other: Repository) -> None:
+    """What was run with which inputs, so that nobody runs it again."""
+    other.run("dvc", "fetch", "--run-cache", "data/index/species.csv")
+    runs = [{p.name for p in (r.folder / ".dvc/cache/runs").rglob("*/*/*")} for r in (first, other)]
+    assert runs[0]
+    assert runs[1] == runs[0]
+
+
+def test_a_changed_param_pulls_what_it_needs_and_runs_what_it_must(other: Repository) -> None:
+    other.change("preprocess", max_quarantined=0.3)
+    assert _ran(other.run("dvc", "repro", "--pull", "--allow-missing", LAST)) == [LAST]
+    needed = {"data/demo", "data/index/kept.csv", "data/index/soundscapes.csv"}
+    made = {"data/clips", "data/soundscapes"}
+    there = {path for path in other.hashes() if (other.folder / path).exists()}
+    assert {path for path in there if path.startswith("data/")} == needed | made
+
+
+def _half(repository: Repository) -> int:
+    """Half of all bytes that a push or pull has to move."""
+    return sum(p.stat().st_size for p in (repository.folder / "data").rglob("*.*")) // 2
+
+
+def test_a_pull_that_breaks_off_goes_on(
+    first: Repository, other: Repository, store: servers.Store
+) -> None:
+    with servers.stopping(store, after=_half(first)) as stopped:
+        name_remote(other, stopped)
+        other.run("dvc", "pull", LAST, "--with-deps", fails=True)
+    name_remote(other, store)
+    other.run("dvc", "pull", LAST, "--with-deps")
+    assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")
+
+
+def test_a_push_that_breaks_off_goes_on(first: Repository, tmp_path: Path) -> None:
+    """To S3, where an object is there whole or not at all."""
+    with servers.s3(tmp_path / "store") as store:
+        with servers.stopping(store, after=_half(first)) as stopped:
+            name_remote(first, stopped)
+            first.run("dvc", "push", fails=True)
+        name_remote(first, store)
+        first.run("dvc", "push")
+        other = first.clone(tmp_path / "clone", tmp_path / "home")
+        name_remote(other, store)
+        other.run("dvc", "pull", LAST, "--with-deps")
+        assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")
+
+
+def test_half_an_object_on_a_webdav_server_is_never_taken_for_whole(
+    first: Repository, tmp_path: Path
+) -> None:
+    """Such a server may keep what had come when a push broke off, and the next push believes it."""
+    folder = tmp_path / "store"
+    with servers.webdav(folder) as store:
+        name_remote(first, store)
+        first.run("dvc", "push")
+        large = max(folder.rglob("files/md5/*/*"), key=lambda path: path.stat().st_size)
+        large.write_bytes(large.read_bytes()[:1000])
+        other = first.clone(tmp_path / "clone", tmp_path / "home")
+        name_remote(other, store)
+        assert "failed" in other.run("dvc", "pull", LAST, "--with-deps", fails=True)
+        for path in [large, *folder.rglob("*.dir")]:  # docs/troubleshooting.md
+            path.unlink()
+        first.run("dvc", "push")
+        other.run("dvc", "pull", LAST, "--with-deps")
+        assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")

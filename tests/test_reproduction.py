@@ -1,0 +1,151 @@
+"""What is committed is what comes out again, or the table says where not."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from birdclef.cli import app
+from birdclef.reproduction import (
+    DIFFERENT,
+    SAME,
+    WITHIN,
+    ReproductionError,
+    compare,
+    data_stages,
+    reproduce,
+)
+
+PIPELINE = """
+stages:
+  data:
+    cmd: python data.py
+    deps: [data.py]
+    outs: [table.csv]
+  train:
+    cmd: python train.py
+    deps: [train.py, table.csv]
+    outs: [weights.bin]
+    metrics: [{scores.json: {cache: false}}]
+"""
+TRAIN = (
+    "# import torch\nopen('weights.bin', 'w').write('w')\nopen('scores.json', 'w').write({!r})\n"
+)
+
+
+class Project:
+    """A repository with one stage of data and one that trains, which has run and is committed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.write("dvc.yaml", PIPELINE)
+        self.write(".gitignore", "table.csv\nweights.bin\n")
+        self.write("data.py", "open('table.csv', 'w').write('a')\n")
+        self.write("train.py", TRAIN.format(json.dumps({"auc": 0.9})))
+        self.run("git init -q", "dvc init -q", "dvc repro -q", "git add -A", "git commit -qm run")
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def run(self, *commands: str) -> None:
+        for command in commands:
+            subprocess.run(command.split(), cwd=self.folder, check=True)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    world = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patch:
+        for role in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{role}_NAME", "t")
+            patch.setenv(f"GIT_{role}_EMAIL", "t@example.org")
+        patch.setenv("DVC_SITE_CACHE_DIR", str(world / "site"))
+        return Project(world / "project")
+
+
+@pytest.fixture(scope="module")
+def clone(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    clone = tmp_path_factory.mktemp("clone") / "clone"
+    reproduce(project.folder, clone)
+    return clone
+
+
+def test_what_is_committed_comes_out_again(project: Project, clone: Path) -> None:
+    found = compare(project.folder, clone, tolerance=0)
+    assert [c[:3] for c in found] == [("data", 1, []), ("train", 2, [])]
+    assert {c.verdict for c in found} == {SAME}
+
+
+def _as_if_made(clone: Path, folder: Path, stage: str, auc: float | None = 0.9) -> Path:
+    """The clone, as if a stage had given other bytes and, unless None, another score."""
+    changed = folder / "changed"
+    shutil.copytree(clone, changed)
+    lock = yaml.safe_load((changed / "dvc.lock").read_text())
+    for output in lock["stages"][stage]["outs"]:
+        if output["path"] != "scores.json" or auc != 0.9:
+            output["md5"] = "0" * 32
+    (changed / "dvc.lock").write_text(yaml.safe_dump(lock))
+    (changed / "scores.json").write_text(json.dumps({"auc": auc} if auc else {}))
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("stage", "auc", "verdict"),
+    [
+        ("data", 0.9, DIFFERENT),
+        ("train", 0.9, WITHIN),
+        ("train", 0.905, WITHIN),
+        ("train", 0.92, DIFFERENT),
+        ("train", None, DIFFERENT),
+    ],
+)
+def test_only_training_may_differ_and_only_within_the_tolerance(
+    project: Project, clone: Path, tmp_path: Path, stage: str, auc: float | None, verdict: str
+) -> None:
+    changed = _as_if_made(clone, tmp_path, stage, auc)
+    found = {c.stage: c for c in compare(project.folder, changed, tolerance=0.01)}
+    assert found.pop(stage).verdict == verdict
+    assert [other.verdict for other in found.values()] == [SAME]
+
+
+def test_what_differs_is_named_and_by_how_much(
+    project: Project, clone: Path, tmp_path: Path
+) -> None:
+    _, train = compare(project.folder, _as_if_made(clone, tmp_path, "train", 0.92), tolerance=0.01)
+    assert train.different == ["scores.json by 0.02", "weights.bin"]
+
+
+def test_a_stage_that_was_never_committed_differs(
+    project: Project, clone: Path, tmp_path: Path
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(clone, changed)
+    lock = yaml.safe_load((changed / "dvc.lock").read_text())
+    lock["stages"]["new"] = lock["stages"]["train"]
+    (changed / "dvc.lock").write_text(yaml.safe_dump(lock))
+    found = {c.stage: c.verdict for c in compare(project.folder, changed, tolerance=0.01)}
+    assert found == {"data": SAME, "train": SAME, "new": DIFFERENT}
+
+
+def test_the_command_shows_a_table_and_exits_by_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    seen = CliRunner().invoke(app, ["reproduce", "--data-only"])
+    assert (seen.exit_code, "same bytes" in seen.output, "train" in seen.output) == (0, True, False)
+    monkeypatch.setattr("birdclef.reproduction.SAME", DIFFERENT)
+    assert CliRunner().invoke(app, ["reproduce", "--data-only"]).exit_code == 1
+
+
+def test_data_stages_are_those_without_torch(project: Project) -> None:
+    assert data_stages(project.folder) == ["data"]
+
+
+def test_a_stage_that_fails_is_told(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(ReproductionError, match="dvc repro none` exited with"):
+        reproduce(project.folder, tmp_path / "clone", ["none"])

@@ -1,0 +1,60 @@
+"""Which recordings train a fold, and what is said when they cannot."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from birdclef.params import Params
+from birdclef.recordings import COLUMNS
+from birdclef.training_data import LabeledData, load_labeled
+from small_world import SPECIES, labeled_clips
+
+
+def _labeled(folder: Path, params: Params) -> LabeledData:
+    clips = labeled_clips(folder, params)
+    labels = [SPECIES[i] for i in clips.targets.argmax(axis=1)]
+    return LabeledData(clips, labels, np.arange(len(clips)) % 4, SPECIES)
+
+
+def test_a_fold_trains_on_the_others_and_validates_on_its_own(
+    tmp_path: Path, small_params: Params
+) -> None:
+    labeled = _labeled(tmp_path, small_params)
+    train, held_out = labeled.split(1, "grouped")
+    assert set(labeled.folds[held_out]) == {1}
+    assert sorted([*train, *held_out]) == list(range(16))
+    assert 1 not in labeled.folds[train]
+
+
+def test_scheme_all_holds_nothing_out(tmp_path: Path, small_params: Params) -> None:
+    train, held_out = _labeled(tmp_path, small_params).split(1, "all")
+    assert train.tolist() == list(range(16))
+    assert held_out.size == 0
+
+
+@pytest.mark.parametrize(("folds", "held"), [(np.zeros(16, int), 16), (np.ones(16, int), 0)])
+def test_a_fold_with_nothing_to_train_or_validate_on_is_an_error(
+    tmp_path: Path, small_params: Params, folds: np.ndarray, held: int
+) -> None:
+    labeled = _labeled(tmp_path, small_params)._replace(folds=folds)
+    with pytest.raises(ValueError, match=rf"fold 0 holds {held} of 16 .* lower folds\.count"):
+        labeled.split(0, "grouped")
+
+
+def test_species_that_nobody_trains_on_are_named(tmp_path: Path, small_params: Params) -> None:
+    labeled = _labeled(tmp_path, small_params)
+    of_first = np.flatnonzero(labeled.clips.targets[:, 0])
+    assert labeled.without_recordings(of_first) == [SPECIES[1]]
+    assert labeled.without_recordings(np.arange(16)) == []
+
+
+def test_a_single_species_is_an_error(tmp_path: Path, small_params: Params) -> None:
+    index, store = tmp_path / "index", tmp_path / "clips"
+    labeled_clips(store, small_params)
+    index.mkdir()
+    (index / "kept.csv").write_text(f"{','.join(COLUMNS)}\n")
+    (index / "folds.csv").write_text("recording_id,fold\n")
+    (index / "species.csv").write_text("species,scientific_name,common_name\nhigh,H,high bird\n")
+    with pytest.raises(ValueError, match="has 1 species: there is nothing to tell apart"):
+        load_labeled(small_params.clips, index, store)
