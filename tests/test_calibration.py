@@ -20,7 +20,7 @@ Array = npt.NDArray[np.floating]
 def drawn(rows: int, slope: float, offset: float, seed: int = 0) -> tuple[Array, Array, Array]:
     """Targets, masks and probabilities whose logits are off by a known line."""
     rng = np.random.default_rng(seed)
-    logits = rng.normal(-1, 2, (rows, 2))
+    logits = rng.normal(-1, 2, (rows, 2)).astype(np.float32)
     targets = (rng.random((rows, 2)) < sigmoid(slope * logits + offset)).astype(np.float32)
     return targets, np.ones_like(targets), sigmoid(logits)
 

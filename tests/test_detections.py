@@ -91,7 +91,7 @@ def test_own_thresholds_keep_the_same_detections_calibrated_or_not(detector: Det
         assert minimum[1] == 0.5
         p = score(HEARD, detector, Scoring(calibrated=calibrated)).probabilities
         kept.append((p >= minimum)[:, [0, 2]])
-    np.testing.assert_array_equal(*kept)
+    np.testing.assert_array_equal(kept[0], kept[1])
     assert 0 < kept[0].sum() < kept[0].size
     assert (minimum_of(detector, 0.2, False, True)[0] == 0.2).all()
 

@@ -116,13 +116,20 @@ def detect(
     form = format_of(out, choices.form)
     _check_choices(choices, form)
     recordings = find_recordings(paths)
+    if not recordings:
+        raise ChoiceError(
+            f"no recording in {', '.join(map(str, paths))}: none has a suffix of sound"
+        )
     detector = Detector(model, threads, engine)
     chosen, lines = _species(choices, detector)
     least = MIN_CONFIDENCE if choices.min_confidence is None else choices.min_confidence
     minimum, without = minimum_of(detector, least, choices.own_thresholds, scoring.calibrated)
     if without:
         lines += [f"no threshold of their own, {least:g} is used: {', '.join(without)}"]
-    window_s = detector.step_s(choices.overlap_s), detector.clip_s
+    try:
+        window_s = detector.step_s(choices.overlap_s), detector.clip_s
+    except ValueError as error:
+        raise ChoiceError(f"--overlap: {error}") from None
     mel = detector.about.get("mel", {})
     nothing = np.zeros((0, len(detector.species)), np.float32)
     score(Heard(Path(), 0.0, nothing), detector, scoring)  # refuses before hours of work
