@@ -61,7 +61,7 @@ format: install ## rewrite the code in the house style
 
 lock: install ## pin the closure of pyproject.toml anew, for every platform
 	python -m pip install --quiet uv
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev pyproject.toml \
+	uv pip compile --quiet --universal --python-version 3.11 --extra train --extra dev pyproject.toml \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.lock
 
 clean: ## remove what a run leaves beside DVC's outputs

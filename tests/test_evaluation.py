@@ -67,6 +67,8 @@ def test_what_was_not_scored_is_absent_not_wrong() -> None:
     levels = {"l1": _scored(POOR), "l2": _scored(GOOD)}
     assert "out_of_fold" not in summary({}, levels, list("aabb"), 5, seed=0)
     assert "soundscapes" not in summary(levels, {}, [], 5, seed=0)
+    silence = {"l1": Scored(np.zeros((4, 1), np.float32), [np.ones((4, 1), np.float32)])}
+    assert summary(silence, silence, list("aabb"), 5, seed=0) == {}
     table = levels_table([7], {}, levels, list("aabb"))
     scores = ["soundscapes", "even_soundscapes", "odd_soundscapes"]
     assert table.columns.tolist() == ["level", "seed", "out_of_fold", *scores]

@@ -101,6 +101,7 @@ def test_what_is_written_is_read_by_the_student_of_its_fold(
     write_pseudo_labels("l2", 0, windows, [1, 4], soft_labels(LOGITS[None], SOUNDSCAPES, params))
     for fold, logits in zip([1, 4], LOGITS, strict=True):
         found = read_pseudo_labels("l2", 0, fold, small_params.clips)
-        assert found.windows.rows == [("x", 0.0), ("x", 5.0), ("y", 0.0)]
+        assert [found.windows.names[i] for i in found.windows.soundscape] == SOUNDSCAPES
+        assert found.windows.start_s.tolist() == starts
         np.testing.assert_allclose(found.probabilities, _sigmoid(logits), atol=3e-4)
         assert all(file.is_file() for file in found.files)

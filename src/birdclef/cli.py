@@ -1,11 +1,32 @@
-"""The `birdclef` command."""
+"""The `birdclef` command. Each command imports what it needs, so that none needs PyTorch."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Birds in recordings.")
+model_app = typer.Typer(no_args_is_help=True, help="Look into an exported model.")
+app.add_typer(model_app, name="model")
+
+MODEL = Path("models/birdclef.onnx")
+
+
+@contextmanager
+def _plain_errors() -> Generator[None, None, None]:
+    """Mistakes that a user can mend, as one line without a traceback."""
+    from birdclef.detections import ChoiceError
+    from birdclef.engines import EngineError
+    from birdclef.inference import ModelFileError
+
+    try:
+        yield
+    except (ChoiceError, EngineError, ModelFileError, OSError) as error:
+        raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit("stopped; the same command goes on from here") from None
 
 
 @app.command()
@@ -15,10 +36,28 @@ def report() -> None:
 
     from birdclef.report import model_lines, scores_table
 
-    try:
+    with _plain_errors():
         print(scores_table(), *model_lines(), sep="\n")
-    except FileNotFoundError as error:
-        raise SystemExit(str(error)) from None
+
+
+@model_app.command()
+def info(
+    file: Annotated[Path, typer.Argument(help="The exported model.")] = MODEL,
+    species: Annotated[bool, typer.Option("--species", help="List every species.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="All of it, as the file has it.")] = False,
+) -> None:
+    """Show what an exported model says of itself."""
+    from json import dumps
+
+    from birdclef.inference import read_metadata
+    from birdclef.model_info import info_lines, species_lines
+
+    with _plain_errors():
+        about = read_metadata(file)
+    if json:
+        print(dumps(about, indent=2, ensure_ascii=False))
+    else:
+        print(*(species_lines(about) if species else info_lines(about)), sep="\n")
 
 
 @app.command()
@@ -61,39 +100,66 @@ def repro(
 @app.command()
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.")],
-    model: Annotated[Path, typer.Option(help="The exported model.")] = Path("models/birdclef.onnx"),
-    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("detections.csv"),
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out below.")] = 0.1,
-    threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0: all.")] = 0,
+    model: Annotated[Path, typer.Option(help="The exported model.")] = MODEL,
+    out: Annotated[Path, typer.Option(help="To write; for audacity a folder.")] = Path(
+        "detections.csv"
+    ),
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="csv, wide, parquet, raven, audacity or submission; by default out's suffix"
+            " tells: .csv, .parquet, or .txt for raven.",
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Leave out below; 0.1 unless given.")
+    ] = None,
+    own_thresholds: Annotated[
+        bool, typer.Option("--own-thresholds", help="Leave out below each species' own threshold.")
+    ] = False,
+    top_k: Annotated[
+        int, typer.Option(min=0, help="At most so many species in a window; 0: all.")
+    ] = 0,
+    species_list: Annotated[
+        Path | None,
+        typer.Option(help="Text file: a code, scientific or common name a line; only these."),
+    ] = None,
+    overlap: Annotated[float, typer.Option(min=0, help="Of windows, in seconds.")] = 0.0,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Probabilities by the model's calibration.")
+    ] = False,
+    recording_max: Annotated[
+        float,
+        typer.Option(min=0, help="Raise what is clear elsewhere in the recording; try 0.8."),
+    ] = 0.0,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Mean over five windows.")] = False,
+    sample_submission: Annotated[
+        Path | None, typer.Option(help="Whose species columns format submission follows.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, help="0: one a processor.")] = 0,
+    engine: Annotated[
+        str, typer.Option(help="onnxruntime, openvino or openvino-bf16.")
+    ] = "onnxruntime",
 ) -> None:
-    """Detect species in recordings of any length; exits with 1 if a file could not be read."""
-    import pandas as pd
+    """Detect species in recordings of any length.
 
-    from birdclef.audio import AudioError
-    from birdclef.detections import Detection, detections, find_recordings
-    from birdclef.files import write_csv
-    from birdclef.inference import Detector, ModelFileError
-    from birdclef.progress import console, track
+    A file that cannot be read is named and skipped, and the exit code is 1. A run that was stopped
+    goes on where it was when the same command is given again.
+    """
+    from birdclef.detecting import Choices, detect
+    from birdclef.detections import Scoring
+    from birdclef.progress import console
 
-    try:
-        detector, recordings = Detector(model, threads), find_recordings(paths)
-    except (ModelFileError, FileNotFoundError) as error:
-        raise SystemExit(str(error)) from None
-    rows: list[Detection] = []
-    bad: list[str] = []
-    for path in track(recordings, "recordings", len(recordings)):
-        try:
-            windows = detector.windows(path)
-            rows += list(detections(detector, str(path), windows, min_confidence))
-        except AudioError as error:
-            bad.append(f"skipped {path}: {error}")
-    write_csv(pd.DataFrame(rows, columns=list(Detection._fields)), out, float_format="%.5g")
-    for line in bad:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(
-        f"{len(rows)} detections in {len(recordings) - len(bad)} recordings: {out}", soft_wrap=True
+    scoring = Scoring(calibrate, recording_max, smooth)
+    choices = Choices(
+        form, min_confidence, own_thresholds, top_k, species_list, overlap, sample_submission
     )
-    if bad:
+    with _plain_errors():
+        done = detect(paths, model, out, choices, scoring, threads, engine)
+    for line in done.lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if done.bad:
         raise typer.Exit(1)
 
 

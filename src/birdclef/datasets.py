@@ -63,21 +63,25 @@ class LabeledClips(Dataset[Tensor]):
 
 
 class SoundscapeWindows(Dataset[Tensor]):
-    """Windows of stored soundscapes, (sample,) each."""
+    """Windows of stored soundscapes, (sample,) each, read one by one.
+
+    Twelve bytes are held a window, since each loader process has its own copy.
+    """
 
     def __init__(
         self, table: pd.DataFrame, kind: Kind, clips: ClipsParams, store: Path = STORE
     ) -> None:
-        self.rows = list(zip(table["soundscape_id"], table["start_s"], strict=True))
+        codes, names = pd.factorize(table["soundscape_id"])
+        self.soundscape, self.names = codes.astype(np.int32), names.tolist()
+        self.start_s = table["start_s"].to_numpy(dtype=np.float64)
         self.folder, self.clips = store / kind, clips
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.start_s)
 
     def __getitem__(self, index: int) -> Tensor:
-        soundscape_id, start_s = self.rows[index]
-        path = self.folder / f"{soundscape_id}.flac"
-        return torch.from_numpy(read_window(path, start_s, self.clips))
+        path = self.folder / f"{self.names[self.soundscape[index]]}.flac"
+        return torch.from_numpy(read_window(path, float(self.start_s[index]), self.clips))
 
 
 class TrainingExamples(Dataset[Example]):

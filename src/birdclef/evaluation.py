@@ -55,11 +55,18 @@ class Scored(NamedTuple):
     targets: Matrix  # (row, species)
     probabilities: list[Matrix]  # of each seed
     masks: Matrix | None = None  # 0 where the truth is not known; None: it is known everywhere
+    folds: npt.NDArray[np.integer] | None = None  # (row,), that held it out; None: none did
 
     def of(self, rows: npt.NDArray[np.bool_]) -> "Scored":
         """The same for some of the rows."""
         masks = None if self.masks is None else self.masks[rows]
         return Scored(self.targets[rows], [p[rows] for p in self.probabilities], masks)
+
+    def has_both(self) -> bool:
+        """Whether any species is heard in one row and not in another: else there is no score."""
+        known = np.ones_like(self.targets) if self.masks is None else self.masks
+        heard, silent = ((self.targets == value) & (known > 0) for value in (1, 0))
+        return bool((heard.any(axis=0) & silent.any(axis=0)).any())
 
     def macro_roc_auc(self) -> list[float]:
         """Of each seed."""
@@ -98,14 +105,15 @@ def summary(
     Args:
         out_of_fold: of each level; empty when nothing was held out.
         soundscapes: of each level; empty when no soundscape is labelled.
+            Without a species that is heard here and not there, either has no score and is left out.
         soundscape_ids: of each row of `soundscapes`.
         bootstraps, seed: of the interval.
     """
     metrics = {}
-    if out_of_fold:
+    if out_of_fold and out_of_fold["l1"].has_both():
         scores = {level: scored.macro_roc_auc() for level, scored in out_of_fold.items()}
         metrics["out_of_fold"] = _rounded(_mean_and_spread(scores))
-    if soundscapes:
+    if soundscapes and soundscapes["l1"].has_both():
         scores = {level: scored.macro_roc_auc() for level, scored in soundscapes.items()}
         levels = list(scores)
         before, after = soundscapes[levels[0]], soundscapes[levels[-1]]

@@ -2,30 +2,40 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # who only runs an exported model has no pandas
+    import pandas as pd
 
 
-def write_bytes(data: bytes, path: str | Path) -> None:
-    """Replace `path` by `data` in one step, making its folder where needed.
+@contextmanager
+def replacing(path: str | Path) -> Generator[Path, None, None]:
+    """A new file beside `path`, which takes its place when the block ends well, and goes if not.
 
-    The temporary file lies in the same folder, since a rename across file systems is a copy.
+    It lies in the same folder, since a rename across file systems is a copy; the folder is made
+    where needed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(data)
+        yield temporary
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def write_csv(frame: pd.DataFrame, path: str | Path, float_format: str = "%.9g") -> None:
+def write_bytes(data: bytes, path: str | Path) -> None:
+    """Replace `path` by `data` in one step."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_csv(frame: "pd.DataFrame", path: str | Path, float_format: str = "%.9g") -> None:
     """Write the columns of a table without its index; the same rows give the same bytes.
 
     Args:

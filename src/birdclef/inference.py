@@ -1,18 +1,23 @@
 """Run the exported model over recordings of any length: needs ONNX Runtime, not PyTorch."""
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from birdclef.audio import Waveform, stream
+from birdclef.audio import AudioError, Waveform, stream
+from birdclef.engines import METADATA, load_engine, session
 
-_METADATA = "birdclef"
-_BATCH = 8
+BATCH = 8  # clips a call
+Probabilities = npt.NDArray[np.float32]
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class ModelFileError(ValueError):
@@ -24,7 +29,49 @@ class Window(NamedTuple):
 
     start_s: float
     end_s: float
-    probabilities: npt.NDArray[np.float32]  # (species,)
+    probabilities: Probabilities  # (species,)
+
+
+class Heard(NamedTuple):
+    """What the model says of a whole recording, or why it could not be read."""
+
+    path: Path
+    duration_s: float  # decoded; the last window may end after it
+    probabilities: Probabilities  # (window, species); none where there is a problem
+    problem: str = ""
+
+
+class _Part(NamedTuple):
+    """Some clips of a recording; `problem` is None until its last part."""
+
+    path: Path
+    clips: Waveform  # (B, clip_samples)
+    samples: int  # of the recording, in all; 0 but in its last part
+    problem: str | None = None
+
+
+def read_metadata(model: str | Path) -> dict[str, Any]:
+    """What an exported file says of itself: species, sample_rate_hz, clip_s and more.
+
+    Raises:
+        ModelFileError: it is missing, cannot be read, or lacks this pipeline's metadata.
+    """
+    if not Path(model).is_file():
+        raise ModelFileError(f"{model} not found: run `dvc repro`, or `dvc pull` to fetch it")
+    try:
+        loaded = session(Path(model), optimise=False)
+        about: dict[str, Any] = json.loads(loaded.get_modelmeta().custom_metadata_map[METADATA])
+    except KeyError:
+        raise ModelFileError(f"{model} was not exported by this pipeline") from None
+    except Exception as error:
+        raise ModelFileError(f"{model} cannot be loaded: {error}") from None
+    return about
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 class Detector:
@@ -34,79 +81,151 @@ class Detector:
         species: code, scientific_name and common_name of each output, in order.
         sample_rate_hz: rate of the model's input; files of any rate are resampled.
         clip_s: length of a window.
+        about: all that the file says of itself.
     """
 
-    def __init__(self, model: str | Path, threads: int = 0) -> None:
+    def __init__(self, model: str | Path, threads: int = 0, engine: str = "onnxruntime") -> None:
         """Load a model.
 
         Args:
             model: the ONNX file.
-            threads: processor threads to use; 0 leaves it to ONNX Runtime, all cores.
+            threads: clips are heard by so many at once; 0: as many as there are processors.
+            engine: what runs it, one of engines.ENGINES.
 
         Raises:
             ModelFileError: it is missing, cannot be read, or lacks this pipeline's metadata.
+            EngineError: the engine is unknown or not installed.
         """
-        if not Path(model).is_file():
-            raise ModelFileError(f"{model} not found: run `dvc repro`, or `dvc pull` to fetch it")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(model), options, providers=["CPUExecutionProvider"]
-            )
-            about = json.loads(self._session.get_modelmeta().custom_metadata_map[_METADATA])
-        except KeyError:
-            raise ModelFileError(f"{model} was not exported by this pipeline") from None
-        except Exception as error:
-            raise ModelFileError(f"{model} cannot be loaded: {error}") from None
-        self.species: list[dict[str, str]] = about["species"]
-        self.sample_rate_hz: int = about["sample_rate_hz"]
-        self.clip_s: float = about["clip_s"]
+        self.about = read_metadata(model)
+        self.species: list[dict[str, str]] = self.about["species"]
+        self.sample_rate_hz: int = self.about["sample_rate_hz"]
+        self.clip_s: float = self.about["clip_s"]
+        self._threads = threads or cores()
+        self.probabilities = load_engine(Path(model), engine, self._threads)
 
     @property
     def clip_samples(self) -> int:
         """Samples of one model input."""
         return round(self.clip_s * self.sample_rate_hz)
 
-    def probabilities(self, waveforms: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(B, clip_samples) waveforms of any level -> (B, species) probabilities."""
-        (found,) = self._session.run(["probabilities"], {"waveform": waveforms})
-        return np.asarray(found)
+    def step_s(self, overlap_s: float) -> float:
+        """Seconds between the starts of windows that overlap by so much, to the whole sample.
 
-    def windows(self, path: str | Path) -> Iterator[Window]:
-        """Consecutive windows of a recording, read as a stream in flat memory.
+        Raises:
+            ValueError: the overlap is not within 0 .. clip_s, without clip_s itself.
+        """
+        if not 0 <= overlap_s < self.clip_s:
+            raise ValueError(
+                f"an overlap of {overlap_s:g} s is outside 0 .. {self.clip_s:g} s,"
+                " the length of a window"
+            )
+        return max(1, round((self.clip_s - overlap_s) * self.sample_rate_hz)) / self.sample_rate_hz
+
+    def run(self, batches: Iterable[Waveform]) -> Iterator[Probabilities]:
+        """(B, clip_samples) waveforms of any level -> (B, species), in order, on all threads."""
+        yield from _ahead(self.probabilities, batches, self._threads)
+
+    def windows(self, path: str | Path, overlap_s: float = 0.0) -> Iterator[Window]:
+        """Windows of a recording, read as a stream in flat memory.
 
         The last window is padded with zeros; its end is still a whole clip after its start.
 
         Raises:
             AudioError: the file cannot be decoded.
+            ValueError: `overlap_s` is not shorter than a window.
         """
-        number = 0
-        for batch in _batches(_clips(stream(Path(path), self.sample_rate_hz), self.clip_samples)):
-            for probabilities in self.probabilities(np.stack(batch)):
-                start_s = number * self.clip_s
-                yield Window(start_s, start_s + self.clip_s, probabilities)
-                number += 1
+        step_s = self.step_s(overlap_s)
+        blocks = stream(Path(path), self.sample_rate_hz)
+        clips = _clips(blocks, self.clip_samples, round(step_s * self.sample_rate_hz))
+        rows = (row for batch in self.run(_batches(clips)) for row in batch)
+        for number, probabilities in enumerate(rows):
+            yield Window(number * step_s, number * step_s + self.clip_s, probabilities)
+
+    def hear(
+        self,
+        paths: Iterable[Path],
+        overlap_s: float = 0.0,
+        advance: Callable[[float], object] = lambda _: None,
+    ) -> Iterator[Heard]:
+        """Recordings one after the other; the next is decoded while the model hears the last.
+
+        Memory grows with the longest recording by its probabilities alone: for 200 species 14 MB
+        a day of it. A file that cannot be decoded is no exception here but a `problem`.
+
+        Args:
+            paths: the recordings.
+            overlap_s: of consecutive windows.
+            advance: called with the seconds of sound that were heard since the last call.
+        """
+        step = round(self.step_s(overlap_s) * self.sample_rate_hz)
+        parts = (part for path in paths for part in self._parts(path, step))
+        found: list[Probabilities] = []
+        for part, probabilities in _ahead(self._hear_part, parts, self._threads):
+            found.append(probabilities)
+            advance(len(part.clips) * step / self.sample_rate_hz)
+            if part.problem is not None:
+                whole = probabilities if part.problem else np.concatenate(found)
+                yield Heard(part.path, part.samples / self.sample_rate_hz, whole, part.problem)
+                found = []
+
+    def _parts(self, path: Path, step: int) -> Iterator[_Part]:
+        nothing, samples = np.zeros((0, self.clip_samples), np.float32), 0
+
+        def counted() -> Iterator[Waveform]:
+            nonlocal samples
+            for block in stream(path, self.sample_rate_hz):
+                samples += len(block)
+                yield block
+
+        try:
+            for batch in _batches(_clips(counted(), self.clip_samples, step)):
+                yield _Part(path, batch, 0)
+            problem = "" if samples else "0 samples decoded"
+        except AudioError as error:
+            problem = str(error)
+        yield _Part(path, nothing, samples, problem)
+
+    def _hear_part(self, part: _Part) -> tuple[_Part, Probabilities]:
+        if len(part.clips):
+            return part, self.probabilities(part.clips)
+        return part, np.zeros((0, len(self.species)), np.float32)
 
 
-def _clips(blocks: Iterable[Waveform], length: int) -> Iterator[Waveform]:
-    """Cut a stream of blocks into clips, the last one padded."""
-    rest = np.zeros(0, np.float32)
+def _ahead(function: Callable[[T], U], items: Iterable[T], threads: int) -> Iterator[U]:
+    """Map in order on threads, taking no more than a few items before they are asked for."""
+    waiting: deque[Future[U]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _clips(blocks: Iterable[Waveform], length: int, step: int) -> Iterator[Waveform]:
+    """Cut a stream of blocks into clips every `step` samples, the last one padded.
+
+    The last one is the first that reaches the end of the sound.
+    """
+    rest, any_yet = np.zeros(0, np.float32), False
     for block in blocks:
         rest = np.concatenate([rest, block])
-        whole = len(rest) // length * length
-        yield from rest[:whole].reshape(-1, length)
-        rest = rest[whole:]
-    if len(rest):
+        while len(rest) >= length:
+            yield rest[:length]
+            rest, any_yet = rest[step:], True
+    heard = length - step if any_yet else 0
+    if len(rest) > heard:
         yield np.pad(rest, (0, length - len(rest)))
 
 
-def _batches(clips: Iterable[Waveform]) -> Iterator[list[Waveform]]:
+def _batches(clips: Iterable[Waveform]) -> Iterator[Waveform]:
+    """(B, sample) of at most BATCH clips."""
     batch: list[Waveform] = []
     for clip in clips:
         batch.append(clip)
-        if len(batch) == _BATCH:
-            yield batch
+        if len(batch) == BATCH:
+            yield np.stack(batch)
             batch = []
     if batch:
-        yield batch
+        yield np.stack(batch)

@@ -15,12 +15,13 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from birdclef.engines import INPUT, METADATA, OUTPUT
 from birdclef.files import write_bytes
 from birdclef.mel import ExportableLogMel
+from birdclef.metrics import macro_roc_auc
 from birdclef.model import Ensemble
 from birdclef.params import ClipsParams, MelParams
 
-INPUT, OUTPUT, METADATA = "waveform", "probabilities", "birdclef"
 OPSET = 20
 
 
@@ -98,19 +99,60 @@ def probe_clips(clips: ClipsParams, seed: int = 0) -> npt.NDArray[np.float32]:
     return np.stack(cases).astype(np.float32)
 
 
-def largest_difference(
+def both_probabilities(
     ensemble: Ensemble, graph: onnx.ModelProto, waveforms: npt.NDArray[np.float32]
-) -> float:
-    """Largest absolute difference of probabilities between PyTorch and ONNX Runtime."""
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """(clip, species) probabilities of PyTorch and of ONNX Runtime."""
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     reference = MeanProbabilities(ensemble).cpu().eval()
-    worst = 0.0
+    expected, found = [], []
     for start in range(0, len(waveforms), 16):  # flat memory however many there are
         batch = waveforms[start : start + 16]
         with torch.inference_mode():
-            expected = reference(torch.from_numpy(batch)).numpy()
-        (found,) = session.run([OUTPUT], {INPUT: batch})
-        worst = max(worst, float(np.abs(found - expected).max()))
-    return worst
+            expected.append(reference(torch.from_numpy(batch)).numpy())
+        found += session.run([OUTPUT], {INPUT: batch})
+    return np.concatenate(expected), np.concatenate(found)
+
+
+def parity(
+    ensemble: Ensemble,
+    graph: onnx.ModelProto,
+    waveforms: npt.NDArray[np.float32],
+    targets: npt.NDArray[np.float32],
+) -> dict[str, float]:
+    """How far the exported model is from PyTorch.
+
+    Args:
+        ensemble, graph: the same model twice.
+        waveforms: (clip, sample), real ones first.
+        targets: (real clip, species) of 0 and 1; the clips after these have no truth.
+
+    Returns:
+        `parity`, the largest absolute difference of a probability, and `auc_parity`, the absolute
+        difference of macro ROC-AUC on the clips whose truth is known.
+    """
+    expected, found = both_probabilities(ensemble, graph, waveforms)
+    known = len(targets)
+    scores = [macro_roc_auc(targets, p[:known]) for p in (expected, found)]
+    difference = 0.0 if np.isnan(scores[0]) else abs(scores[1] - scores[0])
+    return {"parity": float(np.abs(found - expected).max()), "auc_parity": difference}
+
+
+def require_parity(found: Mapping[str, float], max_difference: float, max_auc: float) -> None:
+    """Refuse a graph that is not PyTorch's model.
+
+    Raises:
+        ParityError: names what differs, the limit, and its key.
+    """
+    rules = (
+        ("parity", "in a probability", "max_difference", max_difference),
+        ("auc_parity", "in macro ROC-AUC", "max_auc_difference", max_auc),
+    )
+    for name, what, key, limit in rules:
+        if not found[name] <= limit:  # NaN is refused too
+            raise ParityError(
+                f"ONNX and PyTorch differ by {found[name]:.2g} {what}, more than"
+                f" export_onnx.{key} = {limit:g} allows"
+            )

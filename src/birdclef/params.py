@@ -206,11 +206,15 @@ class PseudoLabelParams(Section):
 
 class ExportOnnxParams(Section):
     max_difference: PositiveFloat
+    max_auc_difference: PositiveFloat
+    licence: Annotated[str, Field(min_length=1)]
 
 
 class EvaluateParams(Section):
     bootstraps: Count
     seed: Seed
+    min_positives: Count
+    precision: Annotated[Float, Field(gt=0, le=1)]
 
 
 class RuntimeParams(Section):

@@ -3,13 +3,15 @@
 import json
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 
-from birdclef.inference import Detector
+from birdclef.audio import Waveform
+from birdclef.inference import BATCH, Detector
 
 METRICS, MODEL = Path("metrics"), Path("models/birdclef.onnx")
 _ORDINALS = {"l1": "first level", "l2": "second level", "l3": "third level"}
@@ -26,13 +28,16 @@ def _read(name: str) -> dict[str, Any]:
 def clips_per_second(model: Path, seconds: float = 2.0) -> float:
     """Model clips a second on this machine, mel and all folds included."""
     detector = Detector(model)
-    noise = np.random.default_rng(0).standard_normal((8, detector.clip_samples))
+    noise = np.random.default_rng(0).standard_normal((BATCH, detector.clip_samples))
     batch = noise.astype(np.float32)
     detector.probabilities(batch)  # warm up
-    done, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        detector.probabilities(batch)
-        done += len(batch)
+    start = time.perf_counter()
+
+    def until_late() -> Iterator[Waveform]:
+        while time.perf_counter() - start < seconds:
+            yield batch
+
+    done = sum(map(len, detector.run(until_late())))
     return done / (time.perf_counter() - start)
 
 
@@ -43,7 +48,7 @@ def scores_table() -> Table:
         FileNotFoundError: nothing was evaluated yet.
     """
     scores = _read("evaluate")
-    levels = [name for name in next(iter(scores.values())) if re.fullmatch(r"l\d", name)]
+    levels = [name for name in next(iter(scores.values()), {}) if re.fullmatch(r"l\d", name)]
     table = Table(title="macro ROC-AUC")
     table.add_column(no_wrap=True)
     for level in levels:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from birdclef.calibration_table import calibration_scores, calibration_table
 from birdclef.datasets import SoundscapeWindows
 from birdclef.device import prepare
 from birdclef.evaluation import (
@@ -49,7 +50,7 @@ def out_of_fold(repeats: Repeats, labeled: LabeledData) -> dict[str, Scored]:
         rows = [row_of[name] for name in predictions[0].recording_ids]
         probabilities = [p.probabilities for p in predictions]
         targets, masks = labeled.clips.targets[rows], labeled.clips.masks[rows]
-        scored[level] = Scored(targets, probabilities, masks)
+        scored[level] = Scored(targets, probabilities, masks, labeled.folds[rows])
     return scored
 
 
@@ -78,7 +79,13 @@ def main() -> None:
     oof = out_of_fold(repeats, labeled) if params.train.scheme == "grouped" else {}
     ids, soundscapes = on_soundscapes(params, repeats, labeled.species)
     bootstraps, seed = params.evaluate.bootstraps, params.evaluate.seed
-    write_json(summary(oof, soundscapes, ids, bootstraps, seed), METRICS / "evaluate.json")
+    metrics = summary(oof, soundscapes, ids, bootstraps, seed)
+    exported = oof[params.models.rounds[-1].students] if oof else None
+    min_positives, precision = params.evaluate.min_positives, params.evaluate.precision
+    metrics |= calibration_scores(exported, min_positives)
+    write_json(metrics, METRICS / "evaluate.json")
+    curves = calibration_table(labeled.species, exported, min_positives, precision)
+    write_csv(curves, METRICS / "calibration.csv")
     scores = levels_table(params.models.seeds, oof, soundscapes, ids)
     write_csv(scores, METRICS / "levels.csv", float_format="%.5f")
     scores = species_table(labeled.species, oof, soundscapes)

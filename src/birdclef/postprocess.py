@@ -1,0 +1,65 @@
+"""What the other windows of a recording say of this one; off unless asked for.
+
+Source: 3rd place of BirdCLEF-2024. Each gave 0.01 to 0.02 of macro ROC-AUC in some submissions and
+took a little in others.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Matrix = npt.NDArray[np.float32]
+
+MAX_WEIGHT = 0.8  # the original's weight of the recording's maximum
+_SMOOTHING = (0.1, 0.2, 0.4, 0.2, 0.1)  # of the window two before to that two after
+_EDGE = 1e-7  # probabilities are kept this far from 0 and 1, where logits are infinite
+
+
+def logit(probabilities: Matrix) -> Matrix:
+    """Log odds of probabilities, finite for 0 and 1 too."""
+    inside = np.clip(probabilities.astype(np.float64), _EDGE, 1 - _EDGE)
+    odds: Matrix = (np.log(inside) - np.log1p(-inside)).astype(np.float32)
+    return odds
+
+
+def sigmoid(logits: Matrix) -> Matrix:
+    """Logits to probabilities, without overflow at either end."""
+    return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
+
+
+def add_recording_max(probabilities: Matrix, weight: float = MAX_WEIGHT) -> Matrix:
+    """Raise species that are heard clearly somewhere in the recording.
+
+    A logit l becomes l + weight * (M + mean(l) - mean(M)): M is the species' largest logit in the
+    recording, and the means, over its windows and species, keep the general level.
+
+    Args:
+        probabilities: (window, species) of one recording.
+        weight: 0 changes nothing.
+
+    Returns:
+        (window, species).
+    """
+    if not len(probabilities):
+        return probabilities
+    logits = logit(probabilities)
+    largest = logits.max(axis=0)
+    return sigmoid(logits + weight * (largest + logits.mean() - largest.mean()))
+
+
+def smooth(probabilities: Matrix) -> Matrix:
+    """Mean over five windows, .1 .2 .4 .2 .1; at the ends over those that there are.
+
+    Args:
+        probabilities: (window, species) of one recording, in the order of time.
+
+    Returns:
+        (window, species).
+    """
+    reach, count = len(_SMOOTHING) // 2, len(probabilities)
+    padded = np.pad(probabilities, ((reach, reach), (0, 0)))
+    there = np.pad(np.ones((count, 1), np.float32), ((reach, reach), (0, 0)))
+    total, weights = np.zeros_like(probabilities), np.zeros((count, 1), np.float32)
+    for i, weight in enumerate(_SMOOTHING):
+        total += np.float32(weight) * padded[i : i + count]
+        weights += np.float32(weight) * there[i : i + count]
+    return total / weights

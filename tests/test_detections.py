@@ -1,0 +1,130 @@
+"""What is heard, what is reported, and which names mean which species."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from birdclef.calibration import calibrate, of_metadata
+from birdclef.detections import (
+    ChoiceError,
+    Scoring,
+    choose_species,
+    detections,
+    find_recordings,
+    minimum_of,
+    score,
+)
+from birdclef.inference import Detector, Heard
+from birdclef.postprocess import add_recording_max, smooth
+from small_model import SPECIES, write_model
+from sounds import tone, write
+
+CALIBRATION = {
+    "slopes": [1.0, 0.5, 2.0],
+    "offsets": [0.0, -1.0, 0.5],
+    "thresholds": [0.3, None, 0.8],
+    "precision": 0.9,
+}
+P = np.random.default_rng(0).uniform(0.01, 0.99, (7, 3)).astype(np.float32)
+HEARD = Heard(Path("a.wav"), 3.4, P)
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory: pytest.TempPathFactory) -> Detector:
+    path = tmp_path_factory.mktemp("model") / "m.onnx"
+    return Detector(write_model(path, {"calibration": CALIBRATION}))
+
+
+@pytest.fixture(scope="module")
+def plain_detector(tmp_path_factory: pytest.TempPathFactory) -> Detector:
+    return Detector(write_model(tmp_path_factory.mktemp("model") / "m.onnx"))
+
+
+def test_folders_give_their_audio_once_sorted_and_files_are_taken_as_given(tmp_path: Path) -> None:
+    for name in ("b/x.WAV", "b/a.mp3", "b/notes.txt", "b/.hidden.wav", "b/._x.WAV", "odd.dat"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "b/folder.wav").mkdir()
+    odd = tmp_path / "odd.dat"
+    found = find_recordings([odd, tmp_path / "b", tmp_path / "b" / "x.WAV"])
+    assert [p.name for p in found] == ["odd.dat", "a.mp3", "x.WAV"]
+    with pytest.raises(FileNotFoundError, match=r"gone does not exist"):
+        find_recordings([tmp_path / "gone"])
+
+
+def test_detections_by_hand() -> None:
+    p = np.array([[0.5, 0.2, 0.9], [0.1, 0.1, 0.1]], np.float32)
+    heard = Heard(Path("a.wav"), 1.0, p)
+    minimum = np.array([0.5, 0.1, 0.2])
+    everyone = np.arange(3)
+    found = list(detections(heard, (4.0, 5.0), minimum, everyone))
+    assert [(d.start_s, d.end_s, d.species) for d in found] == [
+        (0, 5, 2),
+        (0, 5, 0),
+        (0, 5, 1),
+        (4, 9, 1),
+    ]
+    assert found[0].probability == pytest.approx(0.9)
+    first = list(detections(heard, (4.0, 5.0), minimum, everyone, top_k=1))
+    assert [d.species for d in first] == [2, 1]
+    chosen = list(detections(heard, (4.0, 5.0), minimum, np.array([0, 1]), top_k=1))
+    assert [d.species for d in chosen] == [0, 1]
+
+
+def test_scoring_calibrates_then_raises_then_smooths(detector: Detector) -> None:
+    calibration = of_metadata(CALIBRATION)
+    assert calibration is not None
+    calibrated = calibrate(P, calibration)
+    np.testing.assert_array_equal(score(HEARD, detector, Scoring()).probabilities, P)
+    found = score(HEARD, detector, Scoring(calibrated=True)).probabilities
+    np.testing.assert_allclose(found, calibrated, atol=1e-6)
+    found = score(HEARD, detector, Scoring(True, 0.8, True)).probabilities
+    np.testing.assert_allclose(found, smooth(add_recording_max(calibrated, 0.8)), atol=1e-6)
+
+
+def test_own_thresholds_keep_the_same_detections_calibrated_or_not(detector: Detector) -> None:
+    kept = []
+    for calibrated in (False, True):
+        minimum, without = minimum_of(detector, 0.5, True, calibrated)
+        assert without == ["houspa"]
+        assert minimum[1] == 0.5
+        p = score(HEARD, detector, Scoring(calibrated=calibrated)).probabilities
+        kept.append((p >= minimum)[:, [0, 2]])
+    np.testing.assert_array_equal(kept[0], kept[1])
+    assert 0 < kept[0].sum() < kept[0].size
+    assert (minimum_of(detector, 0.2, False, True)[0] == 0.2).all()
+
+
+def test_a_model_without_calibration_says_so(plain_detector: Detector) -> None:
+    with pytest.raises(ChoiceError, match="leave --calibrate out"):
+        score(HEARD, plain_detector, Scoring(calibrated=True))
+    with pytest.raises(ChoiceError, match="leave --own-thresholds out"):
+        minimum_of(plain_detector, 0.1, True, False)
+
+
+def test_species_are_known_by_code_and_both_names() -> None:
+    lines = [
+        "# mine",
+        "",
+        " MALLAR3 ",
+        "Motacilla cinerea_Grey Wagtail",
+        "dodo",
+        "passer domesticus",
+    ]
+    chosen, unknown = choose_species(lines, SPECIES)
+    assert chosen.tolist() == [0, 1, 2]
+    assert unknown == ["dodo"]
+    chosen, unknown = choose_species(["house sparrow"], SPECIES)
+    assert (chosen.tolist(), unknown) == ([1], [])
+    with pytest.raises(ChoiceError, match="knows none of the 1 names"):
+        choose_species(["dodo"], SPECIES)
+    with pytest.raises(ChoiceError, match="knows none of the 0 names"):
+        choose_species([], SPECIES)
+
+
+def test_silence_in_a_long_recording_stays_a_window(detector: Detector, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", 0 * tone(3.0))
+    (heard,) = detector.hear([path])
+    assert len(heard.probabilities) == 6
+    assert not heard.problem

@@ -1,0 +1,195 @@
+"""`birdclef predict` as its users call it: what comes out, what is skipped, how it goes on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from birdclef.cli import app
+from birdclef.inference import Detector
+from birdclef.spool import Spool
+from small_model import CLIP_S, SPECIES, says, write_model
+from sounds import RATE_HZ, ramp, write
+
+CODES = [s["species"] for s in SPECIES]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "m.onnx")
+    for name, seconds in (("a.wav", 1.0), ("b.flac", 1.7)):
+        write(tmp_path / "in" / name, ramp(seconds))
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["predict", "in", "--model", "m.onnx", *arguments])
+
+
+def test_detections_are_the_models(world: Path) -> None:
+    assert run("--out", "found.csv", "--min-confidence", "0.4").exit_code == 0
+    found = pd.read_csv("found.csv")
+    sound, length = ramp(1.0), round(CLIP_S * RATE_HZ)
+    expected = says(sound.reshape(2, length))
+    own = found[found["file"] == "in/a.wav"]
+    assert len(own) == (expected >= 0.4).sum()
+    for start_s, species, p in own[["start_s", "species", "probability"]].to_numpy().tolist():
+        said = expected[round(start_s / CLIP_S), CODES.index(species)]
+        assert p == pytest.approx(said, abs=1e-4)
+    assert sorted(p.name for p in world.iterdir()) == ["found.csv", "in", "m.onnx"]
+
+
+def test_bad_files_are_named_and_skipped_and_the_exit_code_tells(world: Path) -> None:
+    (world / "in" / "broken.ogg").write_bytes(b"broken")
+    result = run("--out", "found.csv", "--min-confidence", "0")
+    assert result.exit_code == 1
+    assert "skipped in/broken.ogg: unreadable" in result.output
+    assert "18 rows from 2 recordings: found.csv" in result.output
+    assert len(pd.read_csv("found.csv")) == 18
+
+
+def test_species_list_top_k_and_overlap(world: Path) -> None:
+    (world / "list.txt").write_text("House Sparrow\nAnas platyrhynchos\ndodo\n")
+    result = run(
+        *("--out", "found.csv", "--species-list", "list.txt", "--overlap", "0.25"),
+        *("--top-k", "1", "--min-confidence", "0"),
+    )
+    assert "the model does not know 1 names of the list: dodo" in result.output
+    found = pd.read_csv("found.csv")
+    assert set(found["species"]) <= {"houspa", "mallar3"}
+    assert found["start_s"].tolist() == [0, 0.25, 0.5, 0, 0.25, 0.5, 0.75, 1.0, 1.25]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--format", "wide", "--top-k", "2"), "which --top-k would change"),
+        (("--format", "csv", "--sample-submission", "m.onnx"), "is for format submission"),
+        (
+            (
+                "--format",
+                "submission",
+            ),
+            "needs --sample-submission",
+        ),
+        (("--calibrate",), "holds no calibration"),
+        (("--own-thresholds",), "holds no thresholds"),
+        (("--overlap", "0.5"), "the length of a window"),
+        (("--engine", "tpu"), "'tpu' is none of"),
+        (("--model", "in/a.wav"), "cannot be loaded"),
+        (("--model", "gone.onnx"), "gone.onnx not found"),
+        (("--species-list", "gone.txt"), "gone.txt"),
+        (("gone.wav",), "gone.wav does not exist"),
+    ],
+)
+def test_mistakes_are_one_line_and_nothing_is_written(
+    world: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    result = run("--out", "found.csv", *arguments)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert message in result.output
+    assert sorted(p.name for p in world.iterdir()) == ["in", "m.onnx"]
+
+
+def test_an_empty_folder_is_no_silent_success(world: Path) -> None:
+    (world / "empty").mkdir()
+    result = CliRunner().invoke(app, ["predict", "empty", "--model", "m.onnx", "--out", "f.csv"])
+    assert result.exit_code == 1
+    assert "no recording" in result.output
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+def test_a_stopped_run_goes_on_and_writes_the_same(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("--out", "whole.csv")
+    save = Spool.save
+    heard: list[object] = []
+
+    def save_once(self: Spool, found: object) -> None:
+        if heard:
+            raise Killed
+        heard.append(found)
+        save(self, found)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "save", save_once)
+        with pytest.raises(Killed):
+            run("--out", "found.csv").exit_code  # noqa: B018
+    assert not (world / "found.csv").exists()
+    asked: list[Path] = []
+    hear = Detector.hear
+
+    def spy(self: Detector, paths: list[Path], *rest: object) -> object:
+        asked.extend(paths)
+        return hear(self, paths, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Detector, "hear", spy)
+    assert run("--out", "found.csv").exit_code == 0
+    assert [p.name for p in asked] == ["b.flac"]
+    assert (world / "found.csv").read_bytes() == (world / "whole.csv").read_bytes()
+    assert not list(world.glob(".found*"))
+
+
+def test_what_was_kept_of_another_recording_model_or_overlap_is_not_used(world: Path) -> None:
+    path = world / "in" / "a.wav"
+    (heard,) = Detector("m.onnx").hear([path])
+    Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).save(heard)
+    again = Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path)
+    assert again is not None
+    np.testing.assert_array_equal(again.probabilities, heard.probabilities)
+    assert Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.1).load(path) is None
+    assert Spool(Path("o.csv"), Path("m.onnx"), "openvino", 0.0).load(path) is None
+    write(path, ramp(0.7))
+    assert Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
+    write_model(world / "m.onnx", {"clip_s": CLIP_S, "licence": "another"})
+    assert Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
+
+
+def test_a_damaged_spool_is_heard_again(world: Path) -> None:
+    path = world / "in" / "a.wav"
+    spool = Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0)
+    (heard,) = Detector("m.onnx").hear([path])
+    spool.save(heard)
+    (kept,) = spool.folder.iterdir()
+    kept.write_bytes(kept.read_bytes()[:40])
+    assert spool.load(path) is None
+
+
+def test_model_info_prints_what_the_file_says(world: Path) -> None:
+    about = {
+        "backbones": ["efficientvit_b0"],
+        "metrics": {"oof": {"l2": 0.99}},
+        "licence": "Code: Apache-2.0.",
+        "calibration": {"thresholds": [0.5, None, 0.2], "precision": 0.9},
+    }
+    write_model(world / "m.onnx", about)
+    lines = CliRunner().invoke(app, ["model", "info", "m.onnx"]).output
+    for text in ("0.5 s at 32000 Hz", "efficientvit_b0", "oof.l2", "0.99", "2 of 3 species"):
+        assert text in lines
+    listed = CliRunner().invoke(app, ["model", "info", "m.onnx", "--species"]).output
+    assert "mallar3\tAnas platyrhynchos\tMallard" in listed
+    whole = CliRunner().invoke(app, ["model", "info", "m.onnx", "--json"]).output
+    assert json.loads(whole)["metrics"]["oof"]["l2"] == 0.99
+
+
+@pytest.mark.usefixtures("world")
+def test_predict_needs_none_of_the_training_packages() -> None:
+    absent = "torch torchaudio timm pandas yaml onnx onnxscript sklearn scipy joblib dvc"
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent.split()}));"
+        "from birdclef.cli import app; app()"
+    )
+    arguments = ["predict", "in", "--model", "m.onnx", "--out", "found.csv"]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
+    assert len(pd.read_csv("found.csv"))
