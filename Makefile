@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro reproduce check pull report test test-remotes docs lint format lock clean
+.PHONY: help install repro reproduce check pull report test test-remotes bench docs lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,12 @@ test: install ## run all tests
 test-remotes: install ## push to and pull from real servers on this machine, which this installs
 	python -m pip install --quiet --constraint requirements.lock --editable ".[remotes-test]"
 	python -m pytest tests/test_remotes.py
+
+bench: install ## time the exported model, every engine, and write docs/speed.md; minutes
+	python -m pip install --quiet --constraint requirements.lock --editable ".[openvino]"
+	python benchmarks/engines.py
+	python benchmarks/inference.py
+	@birdclef docs
 
 docs: install ## fill the figures of docs/ from the last run
 	@birdclef docs

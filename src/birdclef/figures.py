@@ -16,7 +16,7 @@ from birdclef import invalidation
 from birdclef.files import write_bytes
 
 DOCUMENTS = Path("docs")
-_BLOCK = re.compile(r"(<!-- figures: (\S+) ?(\S*) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- figures: (\S+) ?(.*?) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
 class FiguresError(ValueError):

@@ -1,0 +1,251 @@
+"""The original's inference against `birdclef predict`, on the same soundscapes and networks.
+
+Five efficientvit_b0 with 182 species and random weights hear synthetic soundscapes of 4 minutes:
+
+(a) the original's way: decode a file, torchaudio's mel of all its windows at once, five ONNX
+    sessions with default options one after the other, their mean, a table at the end;
+(b) `birdclef predict --format submission`, start of the program included, as it is not in (a).
+
+Rounds alternate. Then (b) again on twice the files, and as two processes on half of them each.
+
+    python benchmarks/inference.py --files 20 --rounds 3
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import psutil
+import soundfile
+import torch
+
+from birdclef.audio import stream
+from birdclef.engines import ENGINES, INPUT, session
+from birdclef.files import write_json
+from birdclef.inference import cores
+from birdclef.mel import ExportableLogMel, LogMel
+from birdclef.model import Ensemble, create_classifier
+from birdclef.onnx_model import export, save
+from birdclef.params import Params, load_params
+
+SPECIES, FOLDS, FILE_S, TEST_FILES, LIMIT_MIN = 182, 5, 240, 1100, 120
+RESULTS = Path("benchmarks/results/inference.json")
+
+
+def make_soundscapes(folder: Path, count: int, rate_hz: int) -> list[Path]:
+    """Noise with chirps, as OGG Vorbis; eight different ones, then links to these."""
+    rng = np.random.default_rng(0)
+    paths = [folder / f"soundscape_{i}.ogg" for i in range(count)]
+    for i, path in enumerate(paths):
+        if i >= 8:
+            os.link(paths[i % 8], path)
+            continue
+        with soundfile.SoundFile(path, "w", rate_hz, 1) as file:
+            for _ in range(FILE_S):
+                t = np.arange(rate_hz) / rate_hz
+                chirp = np.sin(2 * np.pi * (rng.uniform(1000, 8000) + 800 * t) * t)
+                file.write(0.02 * rng.standard_normal(rate_hz) + rng.uniform(0, 0.2) * chirp)
+    return paths
+
+
+def make_models(folder: Path, params: Params) -> None:
+    """`all.onnx` as the pipeline exports it; `fold_<i>.onnx`, image to logits, as the original."""
+    names = [f"bird{i}" for i in range(SPECIES)]
+    settings = params.train.model_copy(update={"backbone": "efficientvit_b0", "pretrained": False})
+    models = [create_classifier(settings, params.mel, params.clips, names, i) for i in range(FOLDS)]
+    about = {
+        "species": [{"species": n, "scientific_name": n, "common_name": n} for n in names],
+        "sample_rate_hz": params.clips.sample_rate_hz,
+        "clip_s": params.clips.clip_s,
+    }
+    ensemble = Ensemble.of([model.eval() for model in models]).eval()
+    save(export(ensemble, params.mel, params.clips), about, folder / "all.onnx")
+    image = torch.zeros(2, 3, params.mel.n_mels, params.mel.n_frames)
+    for i, model in enumerate(models):
+        torch.onnx.export(
+            model.backbone.eval(),
+            (image,),
+            folder / f"fold_{i}.onnx",
+            input_names=["image"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            external_data=False,
+            dynamo=True,
+            verbose=False,
+        )
+    pd.DataFrame(columns=["row_id", *names]).to_csv(folder / "sample.csv", index=False)
+
+
+def original(folder: Path, files: list[Path], out: Path, params: Params) -> dict[str, float]:
+    """Hear files the original's way; seconds of each part."""
+    mel = LogMel(params.mel, params.clips)
+    folds = [
+        onnxruntime.InferenceSession(folder / f"fold_{i}.onnx", providers=["CPUExecutionProvider"])
+        for i in range(FOLDS)
+    ]
+    spent = dict.fromkeys(("decode", "mel", "model"), 0.0)
+    tables, begun = [], time.perf_counter()
+    for path in files:
+        start = time.perf_counter()
+        waveform, _ = soundfile.read(path, dtype="float32")
+        windows = waveform.reshape(-1, params.clips.clip_samples)
+        decoded = time.perf_counter()
+        with torch.inference_mode():
+            images = mel(torch.from_numpy(windows)).numpy()
+        imaged = time.perf_counter()
+        logits = [fold.run(None, {"image": images})[0] for fold in folds]
+        probabilities = (1 / (1 + np.exp(-np.stack(logits)))).mean(axis=0)
+        done = time.perf_counter()
+        spent["decode"] += decoded - start
+        spent["mel"] += imaged - decoded
+        spent["model"] += done - imaged
+        rows = [f"{path.stem}_{5 * (i + 1)}" for i in range(len(windows))]
+        tables.append(pd.DataFrame(probabilities, index=rows))
+    pd.concat(tables).to_csv(out)
+    return spent | {"all": time.perf_counter() - begun}
+
+
+def ours(folder: Path, files: list[Path], out: Path, engine: str = "onnxruntime") -> list[str]:
+    """The command that hears files our way."""
+    options = ["--format", "submission", "--sample-submission", str(folder / "sample.csv")]
+    return [
+        *(sys.executable, "-m", "birdclef.cli", "predict", *map(str, files)),
+        *("--model", str(folder / "all.onnx"), "--out", str(out), "--engine", engine, *options),
+    ]
+
+
+def timed(*commands: list[str]) -> tuple[float, float]:
+    """Seconds until all commands, started at once, have ended, and GB of the largest."""
+    start = time.perf_counter()
+    started = [psutil.Popen(c, stdout=subprocess.DEVNULL) for c in commands]
+    largest = 0
+    while any(process.poll() is None for process in started):
+        for process in started:
+            with suppress(psutil.Error):  # it has just ended
+                largest = max(largest, process.memory_info().rss)
+        time.sleep(0.05)
+    if any(process.returncode for process in started):
+        raise SystemExit("failed: " + " ".join(commands[0]))
+    return time.perf_counter() - start, largest / 1e9
+
+
+def timed_original(folder: Path, files: int, out: Path) -> tuple[float, float]:
+    """The same of the original's way, without its imports and loading."""
+    command = [sys.executable, __file__, "--files", str(files)]
+    _, gigabytes = timed([*command, "--original", str(folder), str(out)])
+    spent = json.loads((folder / "original.json").read_text(encoding="utf-8"))
+    return spent["all"], gigabytes
+
+
+def split_of_ours(folder: Path, path: Path, params: Params) -> dict[str, float]:
+    """Seconds of one core for a file: decoding, mel alone, and all models with their mel."""
+    start = time.perf_counter()
+    waveform = np.concatenate(list(stream(path, params.clips.sample_rate_hz)))
+    decoded = time.perf_counter()
+    clips = waveform[: len(waveform) // params.clips.clip_samples * params.clips.clip_samples]
+    clips = clips.reshape(-1, params.clips.clip_samples)
+    mel = session(folder / "mel.onnx")
+    whole = session(folder / "all.onnx")
+    times = []
+    for loaded in (mel, whole):
+        loaded.run(None, {INPUT: clips[:8]})
+        begun = time.perf_counter()
+        for i in range(0, len(clips), 8):
+            loaded.run(None, {INPUT: clips[i : i + 8]})
+        times.append(time.perf_counter() - begun)
+    return {"decode": decoded - start, "mel": times[0], "model": times[1] - times[0]}
+
+
+def make_mel(folder: Path, params: Params) -> None:
+    """The exported file's mel alone."""
+    torch.onnx.export(
+        ExportableLogMel(params.mel, params.clips).eval(),
+        (torch.zeros(2, params.clips.clip_samples),),
+        folder / "mel.onnx",
+        input_names=[INPUT],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        external_data=False,
+        dynamo=True,
+        verbose=False,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--files", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--original", nargs=2, type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    params = load_params(Path("recipes/birdclef-2024.yaml"))
+    if chosen.original:  # in a process of its own, as ours
+        folder, out = chosen.original
+        spent = original(folder, sorted(folder.glob("*.ogg"))[: chosen.files], out, params)
+        write_json(spent, folder / "original.json")
+        return
+    engines = [e for e in ENGINES if e == "onnxruntime" or _has_openvino()]
+    with tempfile.TemporaryDirectory() as name:
+        folder, out = Path(name), Path(name) / "out.csv"
+        make_models(folder, params)
+        make_mel(folder, params)
+        files = sorted(make_soundscapes(folder, 2 * chosen.files, params.clips.sample_rate_hz))
+        few = files[: chosen.files]
+        ways: dict[str, Callable[[], tuple[float, float]]] = {
+            "original": lambda: timed_original(folder, chosen.files, out),
+            **{e: lambda e=e: timed(ours(folder, few, out, e)) for e in engines},  # type: ignore[misc]
+            "onnxruntime, twice the files": lambda: timed(ours(folder, files, out)),
+            "onnxruntime, two processes": lambda: timed(
+                ours(folder, few[::2], out), ours(folder, few[1::2], folder / "out2.csv")
+            ),
+        }
+        runs: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+        for _ in range(chosen.rounds):
+            for way, run in ways.items():
+                runs[way].append(run())
+        split = split_of_ours(folder, files[0], params)
+        spent = json.loads((folder / "original.json").read_text(encoding="utf-8"))
+    windows = chosen.files * FILE_S / params.clips.clip_s
+    base = median(seconds for seconds, _ in runs["original"])
+    rows = {}
+    for way, found in runs.items():
+        seconds = median(s for s, _ in found)
+        heard = windows * (2 if "twice" in way else 1)
+        rows[way] = {
+            "windows a second": round(heard / seconds, 1),
+            "times the original": round(heard / windows * base / seconds, 2),
+            "GB": round(max(gb for _, gb in found), 2),
+            f"minutes for {TEST_FILES} files": round(
+                TEST_FILES * FILE_S / params.clips.clip_s / (heard / seconds) / 60, 1
+            ),
+        }
+    per_window = FILE_S / params.clips.clip_s
+    parts = {
+        "original, two cores": {
+            k: round(1000 * v / windows, 2) for k, v in spent.items() if k != "all"
+        },
+        "ours, one core": {k: round(1000 * v / per_window, 2) for k, v in split.items()},
+    }
+    write_json({"cores": cores(), "ways": rows, "ms a window": parts}, RESULTS)
+    for way, row in (rows | parts).items():
+        print(f"{way:32}", ", ".join(f"{k} {v}" for k, v in row.items()))
+
+
+def _has_openvino() -> bool:
+    try:
+        import openvino  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()
