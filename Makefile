@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro reproduce check pull report test test-remotes bench docs lint format lock clean
+.PHONY: help install repro reproduce check doctor pull report test test-remotes bench docs lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ reproduce: install ## run what is committed anew in an empty clone, compare ever
 
 check: install ## find in seconds what would stop a long run
 	@birdclef check
+
+doctor: install ## print what a bug report should hold
+	@birdclef doctor
 
 pull: install ## fetch from the remote what dvc.lock names
 	@[ -n "$$(dvc remote list)" ] || { echo "No remote is named yet, so there is nothing to fetch" \

@@ -12,7 +12,7 @@ from birdclef.calibration import (
     fit_calibration,
     thresholds_at_precision,
 )
-from birdclef.postprocess import sigmoid
+from birdclef.logits import sigmoid
 
 Array = npt.NDArray[np.floating]
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birdclef.postprocess import add_recording_max, logit, sigmoid, smooth
+from birdclef.logits import logit, sigmoid
+from birdclef.postprocess import add_recording_max, smooth
 
 
 def test_recording_max_by_hand() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Birds in recordings.")
-model_app = typer.Typer(no_args_is_help=True, help="Look into an exported model.")
+model_app = typer.Typer(no_args_is_help=True, help="Look into a model file, or export one.")
 app.add_typer(model_app, name="model")
 
 MODEL = Path("models/birdclef.onnx")
@@ -58,6 +58,51 @@ def info(
         print(dumps(about, indent=2, ensure_ascii=False))
     else:
         print(*(species_lines(about) if species else info_lines(about)), sep="\n")
+
+
+@model_app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
+    folds: Annotated[list[int], typer.Option("--fold", help="Held-out fold; repeat for more.")],
+    level: Annotated[str | None, typer.Option(help="l1, l2, ...; the last unless given.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The first unless given.")] = None,
+) -> None:
+    """Write some of the trained folds alone as a model file, checked as the whole is.
+
+    The pipeline's own models/birdclef.onnx, with every fold, is made by `dvc repro`.
+    """
+    from birdclef.params import ParamsError, load_params
+    from birdclef.progress import console
+
+    try:
+        params = load_params()
+    except ParamsError as error:
+        raise SystemExit(str(error)) from None
+    level = params.models.rounds[-1].students if level is None else level
+    seed = params.models.seeds[0] if seed is None else seed
+    from birdclef.exporting import export_folds
+    from birdclef.onnx_model import ParityError
+
+    with _plain_errors():
+        try:
+            found = export_folds(params, level, seed, folds, out)
+        except ParityError as error:
+            raise SystemExit(str(error)) from None
+    console.print(f"{out}: differs from PyTorch by at most {found['parity']:.1e}")
+
+
+@app.command()
+def doctor() -> None:
+    """Print versions, device, processor, cache, remotes and space: for a bug report."""
+    from birdclef.doctor import doctor as findings
+    from birdclef.params import ParamsError, load_params
+
+    try:
+        params = load_params()
+    except ParamsError as error:
+        raise SystemExit(str(error)) from None
+    for what, found in findings(params):
+        print(f"{what:10}{found}")
 
 
 @app.command()

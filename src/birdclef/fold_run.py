@@ -10,9 +10,10 @@ from birdclef.datasets import TrainingExamples
 from birdclef.device import prepare
 from birdclef.files import write_csv
 from birdclef.fold_outputs import OutOfFold, TrainedModel, write_out_of_fold
+from birdclef.logits import sigmoid
 from birdclef.model import create_classifier, save_checkpoint
 from birdclef.params import ClipsParams, LevelParams, MelParams, RuntimeParams, TrainParams
-from birdclef.prediction import Logits, sigmoid
+from birdclef.prediction import Logits
 from birdclef.progress import console, progress
 from birdclef.resume import ResumePoint, fingerprint
 from birdclef.training import EpochReport, FoldData, Trainer

@@ -82,10 +82,15 @@ class LogMel(nn.Module):
 class ExportableLogMel(LogMel):
     """`LogMel` without an FFT: frames times a windowed cosine and sine basis, by MatMul.
 
-    Only the bins that some mel band uses are computed.
+    Only the bins that some mel band uses are computed. The window is symmetric about its middle,
+    so that the cosines need only the even half of a frame and the sines only the odd half, which
+    halves the products: with m counted from the middle,
+
+        sum_m w(m) x(m) cos(k m) = sum_{m >= 0} w(m) (x(m) + x(-m)) cos(k m),  m = 0 counted once.
     """
 
-    basis: Tensor
+    cosines: Tensor
+    sines: Tensor
     bands: Tensor
 
     def __init__(self, mel: MelParams, clips: ClipsParams) -> None:
@@ -95,13 +100,13 @@ class ExportableLogMel(LogMel):
         bands = self.spectrogram.mel_scale.fb  # (bin, mel)
         used = bands.sum(dim=1).nonzero().squeeze(1)
         # float64 until the end: the angles reach n_fft * bins / 2 turns
-        position = (
-            torch.arange(mel.win_length, dtype=torch.float64) + (mel.n_fft - mel.win_length) // 2
-        )
-        angle = 2 * torch.pi * position[:, None] * used[None, :] / mel.n_fft
-        window = torch.hann_window(mel.win_length, dtype=torch.float64)[:, None]
-        basis = torch.cat([window * angle.cos(), window * angle.sin()], dim=1)  # (sample, 2 bin)
-        self.register_buffer("basis", basis.float(), persistent=False)
+        half = torch.arange(mel.win_length - mel.win_length // 2, mel.win_length)  # right of middle
+        middle = half - mel.win_length / 2  # m; the sign that the FFT's start adds leaves no trace
+        window = torch.hann_window(mel.win_length, dtype=torch.float64)[half]
+        window[middle == 0] /= 2
+        angle = 2 * torch.pi * middle.double()[:, None] * used[None, :] / mel.n_fft
+        self.register_buffer("cosines", (window[:, None] * angle.cos()).float(), persistent=False)
+        self.register_buffer("sines", (window[:, None] * angle.sin()).float(), persistent=False)
         self.register_buffer("bands", bands[used].clone(), persistent=False)
 
     def _frames(self, waveforms: Tensor) -> Tensor:
@@ -126,6 +131,9 @@ class ExportableLogMel(LogMel):
         return torch.cat(parts, dim=2)[:, :, : self.win_length]
 
     def mel_power(self, waveforms: Tensor) -> Tensor:
-        spectrum = self._frames(waveforms) @ self.basis  # (B, frame, 2 bin)
-        real, imaginary = spectrum.chunk(2, dim=2)
+        frames = self._frames(waveforms)
+        half = self.win_length // 2
+        right = frames[:, :, self.win_length - half :]
+        left = frames[:, :, 1 : half + 1].flip(2)  # the window's first sample is 0
+        real, imaginary = (right + left) @ self.cosines, (right - left) @ self.sines
         return ((real.square() + imaginary.square()) @ self.bands).transpose(1, 2)

@@ -72,8 +72,3 @@ def predict_to_disk(
             logits[..., start:stop, :] = batch
             start = stop
     return logits
-
-
-def sigmoid(logits: Logits) -> Logits:
-    """Logits to probabilities, without overflow at either end."""
-    return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)

@@ -12,8 +12,9 @@ from numpy.lib.format import open_memmap
 
 from birdclef.datasets import SoundscapeWindows
 from birdclef.files import write_csv
+from birdclef.logits import sigmoid
 from birdclef.params import ClipsParams, PseudoLabelParams
-from birdclef.prediction import Logits, sigmoid
+from birdclef.prediction import Logits
 
 FOLDER = Path("data/pseudo_labels")
 _WINDOWS = "windows.csv"

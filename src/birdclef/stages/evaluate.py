@@ -22,8 +22,9 @@ from birdclef.fold_outputs import (
     read_out_of_fold,
     trained_models,
 )
+from birdclef.logits import sigmoid
 from birdclef.params import Params, load_params
-from birdclef.prediction import predict_logits, sigmoid
+from birdclef.prediction import predict_logits
 from birdclef.soundscapes import read_windows
 from birdclef.training_data import INDEX, LabeledData, load_labeled
 

@@ -1,0 +1,98 @@
+"""What one pastes into a bug report: versions, processor, threads, DVC's cache, remote, space."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from birdclef.inference import cores
+from birdclef.params import Params
+
+_PACKAGES = (
+    *("dvc", "torch", "torchaudio", "torchvision", "timm", "numpy", "pandas"),
+    *("onnx", "onnxruntime", "openvino", "soundfile", "soxr"),
+)
+_CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "avx512_vnni", "asimd", "bf16")
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package} absent"
+
+
+def _processor(cpuinfo: Path) -> str:
+    """Name and what matters of its instructions, as Linux tells; elsewhere what Python knows."""
+    if not cpuinfo.exists():
+        return platform.processor() or platform.machine()
+    fields: dict[str, str] = {}
+    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        fields.setdefault(name.strip(), value.strip())
+    flags = set((fields.get("flags") or fields.get("Features") or "").split())
+    known = " ".join(flag for flag in _CPU_FLAGS if flag in flags)
+    return f"{fields.get('model name', platform.machine())}; {known}"
+
+
+def _run(*command: str) -> str:
+    """What a command prints, or why it could not; never an exception."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    return lines[-1] if lines and done.returncode else "; ".join(lines)
+
+
+def _git() -> str:
+    changed = _run("git", "status", "--porcelain")
+    count = changed.count("; ") + 1 if changed else 0
+    return f"{_run('git', 'rev-parse', '--short', 'HEAD')}, {count} changed files"
+
+
+def _remotes() -> str:
+    """Names and kinds only: an address may hold a secret."""
+    listed = _run("dvc", "remote", "list").split("; ")
+    names = []
+    for fields in (line.split() for line in listed if line.strip()):
+        kind = fields[1].split("://")[0] if len(fields) > 1 and "://" in fields[1] else "folder"
+        default = " (default)" if fields[-1] == "(default)" else ""
+        names.append(f"{fields[0]}: {kind}{default}")
+    return ", ".join(names) or "none"
+
+
+def _cuda() -> str:
+    if not torch.cuda.is_available():
+        return "none"
+    properties = torch.cuda.get_device_properties(0)
+    count = torch.cuda.device_count()
+    memory = f"{properties.total_memory / 1e9:.0f} GB"
+    return f"{count} x {properties.name}, {memory}, CUDA {torch.version.cuda}"
+
+
+def _space() -> str:
+    usage = shutil.disk_usage(".")
+    return f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB free"
+
+
+def doctor(params: Params, cpuinfo: Path = Path("/proc/cpuinfo")) -> Iterator[tuple[str, str]]:
+    """What is looked at, and what was found."""
+    yield "system", f"{platform.platform()}, Python {platform.python_version()}"
+    yield "python", sys.executable.replace(str(Path.home()), "~")
+    yield "packages", ", ".join(map(_version, _PACKAGES))
+    yield "processor", f"{cores()} of {os.cpu_count()} cores, {_processor(cpuinfo)}"
+    yield "threads", f"runtime.threads {params.runtime.threads}, jobs {params.runtime.jobs}"
+    yield "CUDA", _cuda()
+    yield "git", _git()
+    types = _run("dvc", "config", "cache.type") or "default"
+    folder = _run("dvc", "cache", "dir").replace(str(Path.cwd()), ".")
+    yield "cache", f"{folder}, type {types}"
+    yield "remotes", _remotes()
+    yield "space", _space()
