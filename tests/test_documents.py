@@ -46,7 +46,11 @@ def test_figures_are_filled_once_and_prose_stays(tmp_path: Path) -> None:
 
 
 def test_parts_and_tables_are_chosen(tmp_path: Path) -> None:
-    scores = _write(tmp_path / "s.json", '{"by": {"a": {"n": 1}, "b": {"m": 2}}}')
+    scores = _write(
+        tmp_path / "s.json", '{"by": {"a": {"n": 1}, "b": {"m": 2}}, "of all": {"n": 7}}'
+    )
+    text = filled(_asking(tmp_path / "s.md", f"{scores} of all"))
+    assert "| n | 7 |" in text
     text = filled(_asking(tmp_path / "d.md", f"{scores} by"))
     assert "|  | n | m |\n| --- | --- | --- |\n| a | 1 |  |\n| b |  | 2 |\n" in text
     table = _write(tmp_path / "t.csv", "species,auc\nrobin,0.90\n")

@@ -66,6 +66,18 @@ def test_every_stage_leaves_what_it_promises(repository: Repository) -> None:
     assert "ONNX against PyTorch" in shown
 
 
+def test_a_fold_alone_is_exported_when_wanted(repository: Repository, tmp_path: Path) -> None:
+    out = tmp_path / "one.onnx"
+    command = ("birdclef", "model", "export", str(out), "--level", "l1", "--fold")
+    assert "differs from PyTorch by at most" in repository.run(*command, "1")
+    about = json.loads(repository.run("birdclef", "model", "info", str(out), "--json"))
+    assert (about["level"], about["folds"]) == ("l1", [1])
+    assert about["metrics"]["onnx"]["parity"] <= 1e-4
+    whole = repository.run("birdclef", "model", "info", "models/birdclef.onnx", "--json")
+    assert about["species"] == json.loads(whole)["species"]
+    assert "missing models/trained/l1" in repository.run(*command, "77", fails=True)
+
+
 def test_nothing_runs_twice(repository: Repository) -> None:
     assert "up to date" in repository.run("dvc", "repro")
     assert "Running stage" not in repository.run("dvc", "repro")

@@ -80,12 +80,14 @@ def export(
         raise SystemExit(str(error)) from None
     level = params.models.rounds[-1].students if level is None else level
     seed = params.models.seeds[0] if seed is None else seed
-    from birdclef.exporting import export_folds
+    from birdclef.device import prepare
+    from birdclef.exporting import write_folds
     from birdclef.onnx_model import ParityError
 
     with _plain_errors():
         try:
-            found = export_folds(params, level, seed, folds, out)
+            prepare(params.runtime)
+            found = write_folds(params, level, seed, folds, out)
         except ParityError as error:
             raise SystemExit(str(error)) from None
     console.print(f"{out}: differs from PyTorch by at most {found['parity']:.1e}")

@@ -1,76 +1,73 @@
-"""From trained folds to a model file with all that it should know of itself."""
+"""From trained folds to a model file that knows its species, input and scores."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from birdclef.calibration_table import read_calibration
-from birdclef.device import prepare
-from birdclef.files import write_json
-from birdclef.fold_outputs import load_ensemble, trained_models
+from birdclef.fold_outputs import TrainedModel, load_ensemble, trained_models
 from birdclef.onnx_model import export, parity, probe_clips, require_parity, save
-from birdclef.params import Params
+from birdclef.params import ClipsParams, ExportOnnxParams, MelParams, Params
 from birdclef.recordings import read_species
-from birdclef.resume import fingerprint
-from birdclef.training_data import INDEX, INPUT_FILES, load_labeled
+from birdclef.training_data import INDEX, load_labeled
 
-METRICS = Path("metrics")
 _CLIPS = 256  # of real recordings, spread over all of them
 
 
-def export_folds(
-    params: Params, level: str, seed: int, folds: Sequence[int], out: Path
+def write_model(
+    models: Sequence[TrainedModel],
+    clips: ClipsParams,
+    mel: MelParams,
+    limits: ExportOnnxParams,
+    about: Mapping[str, Any],
+    out: Path,
 ) -> dict[str, float]:
-    """Write one ONNX file of the trained models of some folds, every backbone of the level.
+    """Write trained models as one ONNX file, once it is seen to give PyTorch's probabilities.
 
-    The file's metadata hold the scores of metrics/evaluate.json where it is the pipeline's own
-    model: all folds of the last level.
+    Args:
+        models: whose mean the file gives.
+        clips, mel: its input.
+        limits: how far from PyTorch it may be, and the licence note.
+        about: what else the file says of itself; `metrics` gets `onnx`.
+        out: the file.
 
     Returns:
-        How far it is from PyTorch (`parity`).
+        How far it is from PyTorch: `parity` and `auc_parity`.
 
     Raises:
-        ParityError: too far; nothing is written then.
-        FileNotFoundError: a model, the index or the metrics are not there.
+        ParityError: too far; nothing is written.
+        FileNotFoundError: a model, or the index, is not there.
     """
-    prepare(params.runtime)
-    teachers = level == params.models.rounds[0].teachers
-    backbones = params.models.teacher_backbones if teachers else params.models.student_backbones
-    models = load_ensemble(trained_models(level, seed, backbones, folds), params.mel, params.clips)
-    graph = export(models, params.mel, params.clips)
-    labeled = load_labeled(params.clips).clips
+    ensemble = load_ensemble(models, mel, clips)
+    graph = export(ensemble, mel, clips)
+    labeled = load_labeled(clips).clips
     chosen = np.unique(np.linspace(0, len(labeled) - 1, _CLIPS).round().astype(int))
     real = np.stack([labeled[int(i)].numpy() for i in chosen])
-    waveforms = np.concatenate([real, probe_clips(params.clips)])
-    found = parity(models, graph, waveforms, labeled.targets[chosen])
-    limits = params.export_onnx.max_difference, params.export_onnx.max_auc_difference
-    require_parity(found, *limits)
+    waveforms = np.concatenate([real, probe_clips(clips)])
+    found = parity(ensemble, graph, waveforms, labeled.targets[chosen])
+    require_parity(found, limits.max_difference, limits.max_auc_difference)
     found = {name: round(value, 9) for name, value in found.items()}
-    own = (params.models.rounds[-1].students, params.models.folds) == (level, list(folds))
-    scores = json.loads((METRICS / "evaluate.json").read_text(encoding="utf-8")) if own else {}
-    precision = params.evaluate.precision
-    training = (params.train, params.train_l1, params.pseudo_label, params.train_l2)
     metadata = {
         "species": read_species(INDEX / "species.csv").to_dict("records"),
-        "sample_rate_hz": params.clips.sample_rate_hz,
-        "clip_s": params.clips.clip_s,
-        "mel": params.mel.model_dump(),
-        "backbones": [params.train.backbone if b == "default" else b for b in backbones],
-        "folds": list(folds),
-        "training": fingerprint([params.clips, params.mel, *training], INPUT_FILES),
-        "metrics": scores | {"onnx": found},
-        "calibration": read_calibration(METRICS / "calibration.csv", precision) if own else None,
-        "licence": params.export_onnx.licence,
+        "sample_rate_hz": clips.sample_rate_hz,
+        "clip_s": clips.clip_s,
+        "mel": mel.model_dump(),
+        **about,
+        "metrics": about.get("metrics", {}) | {"onnx": found},
+        "licence": limits.licence,
     }
     save(graph, metadata, out)
     return found
 
 
-def export_model(params: Params, out: Path) -> None:
-    """Write the pipeline's own model, all folds of the last level, and its metrics."""
-    level, seed = params.models.rounds[-1].students, params.models.seeds[0]
-    found = export_folds(params, level, seed, params.models.folds, out)
-    size_mb = round(out.stat().st_size / 1e6, 3)
-    write_json(found | {"model_mb": size_mb}, METRICS / "export_onnx.json")
+def write_folds(
+    params: Params, level: str, seed: int, folds: Sequence[int], out: Path
+) -> dict[str, float]:
+    """Write some folds of a level alone, with every backbone of it; the rest as `write_model`."""
+    teachers = level == params.models.rounds[0].teachers
+    names = params.models.teacher_backbones if teachers else params.models.student_backbones
+    backbones = [params.train.backbone if name == "default" else name for name in names]
+    about = {"backbones": backbones, "folds": list(folds), "level": level, "seed": seed}
+    models = trained_models(level, seed, names, folds)
+    return write_model(models, params.clips, params.mel, params.export_onnx, about, out)

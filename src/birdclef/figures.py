@@ -1,7 +1,7 @@
 """Fill the figures of documents: what stands between two marks is made anew from metrics/.
 
 A document asks for figures by a line such as `<!-- figures: metrics/kept.json sources -->`, and
-ends them with `<!-- end of figures -->`.
+ends them with `<!-- end of figures -->`; a part's name may hold spaces.
 """
 
 import json
@@ -16,7 +16,9 @@ from birdclef import invalidation
 from birdclef.files import write_bytes
 
 DOCUMENTS = Path("docs")
-_BLOCK = re.compile(r"(<!-- figures: (\S+) ?(.*?) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+_BLOCK = re.compile(
+    r"(<!-- figures: (\S+)(?: ([^\n]+?))? -->\n).*?(<!-- end of figures -->)", re.DOTALL
+)
 
 
 class FiguresError(ValueError):
@@ -33,7 +35,7 @@ def filled(document: Path) -> str:
     def fill(block: re.Match[str]) -> str:
         start, source, part, end = block.groups()
         try:
-            return f"{start}{_figures(source, part)}\n{end}"
+            return f"{start}{_figures(source, part or '')}\n{end}"
         except (FileNotFoundError, KeyError) as error:
             raise FiguresError(f"{document} asks for figures: {source} {part}: {error}") from None
 

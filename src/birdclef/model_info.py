@@ -34,6 +34,8 @@ def info_lines(about: dict[str, Any]) -> list[str]:
         "input": f"{about['clip_s']:g} s at {about['sample_rate_hz']} Hz, float32, any level",
         "mel": _of_mel(about["mel"]) if "mel" in about else None,
         "backbones": ", ".join(about.get("backbones", [])),
+        "level": about.get("level"),  # of folds that were exported alone
+        "seed": about.get("seed"),
         "folds": ", ".join(map(str, about.get("folds", []))),
         "training": about.get("training"),
         **_flat(about.get("metrics", {})),

@@ -1,15 +1,38 @@
 """All students to one ONNX file; refused unless it gives PyTorch's probabilities."""
 
+import json
 from pathlib import Path
 
-from birdclef.exporting import export_model
+from birdclef.calibration_table import read_calibration
+from birdclef.device import prepare
+from birdclef.exporting import write_model
+from birdclef.files import write_json
+from birdclef.fold_outputs import trained_models
 from birdclef.params import load_params
+from birdclef.resume import fingerprint
+from birdclef.training_data import INPUT_FILES
 
-MODEL = Path("models/birdclef.onnx")
+MODEL, METRICS = Path("models/birdclef.onnx"), Path("metrics")
 
 
 def main() -> None:
-    export_model(load_params(), MODEL)
+    params = load_params()
+    prepare(params.runtime)
+    level, seed = params.models.rounds[-1].students, params.models.seeds[0]
+    backbones, folds = params.models.student_backbones, params.models.folds
+    clips, mel = params.clips, params.mel
+    training = (params.train, params.train_l1, params.pseudo_label, params.train_l2)
+    about = {
+        "backbones": [params.train.backbone if b == "default" else b for b in backbones],
+        "folds": folds,
+        "training": fingerprint([clips, mel, *training], INPUT_FILES),
+        "metrics": json.loads((METRICS / "evaluate.json").read_text(encoding="utf-8")),
+        "calibration": read_calibration(METRICS / "calibration.csv", params.evaluate.precision),
+    }
+    models = trained_models(level, seed, backbones, folds)
+    found = write_model(models, clips, mel, params.export_onnx, about, MODEL)
+    size_mb = round(MODEL.stat().st_size / 1e6, 3)
+    write_json(found | {"model_mb": size_mb}, METRICS / "export_onnx.json")
 
 
 if __name__ == "__main__":

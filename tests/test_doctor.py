@@ -1,0 +1,46 @@
+"""What a bug report holds: the versions and settings that are there, and no secret."""
+
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from birdclef.doctor import doctor
+from birdclef.params import Params
+
+CPUINFO = "processor : 0\nmodel name : Fast One\nflags : fpu avx2 amx_bf16\n\nprocessor : 1\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+        subprocess.run(command, check=True)
+    return tmp_path
+
+
+def test_report_is_of_this_machine_and_repository(repository: Path, params: Params) -> None:
+    (repository / "cpuinfo").write_text(CPUINFO)
+    url = "s3://key:secret@host/store"
+    subprocess.run(["dvc", "remote", "add", "-q", "--default", "store", url], check=True)
+    subprocess.run(["dvc", "config", "cache.type", "hardlink"], check=True)
+    found = dict(doctor(params, repository / "cpuinfo"))
+    assert f"torch {version('torch')}," in found["packages"]
+    assert "Fast One; avx2 amx_bf16" in found["processor"]
+    assert f"runtime.threads {params.runtime.threads}" in found["threads"]
+    assert found["cache"].endswith("type hardlink")
+    assert found["remotes"] == "store: s3 (default)"
+    assert "secret" not in str(found)
+    assert "GB free" in found["space"]
+
+
+def test_nothing_that_is_missing_stops_it(
+    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = dict(doctor(params, tmp_path / "none"))
+    assert "dvc" in found["cache"]
+    assert found["processor"]
