@@ -95,6 +95,24 @@ def test_exportable_twin_agrees(params: Params, small_params: Params) -> None:
         torch.testing.assert_close(twin(waveform), plain(waveform), atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("n_fft", "win_length"), [(1536, 1536), (1500, 1001), (1024, 1024), (1018, 600), (1022, 1)]
+)
+def test_exportable_twin_agrees_for_any_length(
+    small_params: Params, n_fft: int, win_length: int
+) -> None:
+    """Lengths with many divisors and with few, odd windows, and bands up to the last bin."""
+    changed = {"n_fft": n_fft, "win_length": win_length, "f_min": 0.0}
+    changed["f_max"] = small_params.clips.sample_rate_hz / 2
+    mel, clips = small_params.mel.model_copy(update=changed), small_params.clips
+    waveform = torch.randn(2, clips.clip_samples, generator=torch.Generator().manual_seed(4))
+    plain, twin = LogMel(mel, clips), ExportableLogMel(mel, clips)
+    expected = plain.mel_power(waveform)
+    torch.testing.assert_close(
+        twin.mel_power(waveform), expected, rtol=1e-4, atol=1e-5 * float(expected.mean())
+    )
+
+
 def test_hop_follows_from_frames(params: Params) -> None:
     assert hop_length(params.mel, params.clips) == 717
     bad = params.mel.model_copy(update={"n_frames": 60_000})
