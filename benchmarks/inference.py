@@ -32,9 +32,10 @@ import torch
 
 from birdclef.audio import stream
 from birdclef.engines import ENGINES, INPUT, session
+from birdclef.exportable_mel import ExportableLogMel
 from birdclef.files import write_json
 from birdclef.inference import cores
-from birdclef.mel import ExportableLogMel, LogMel
+from birdclef.mel import LogMel
 from birdclef.model import Ensemble, create_classifier
 from birdclef.onnx_model import export, save
 from birdclef.params import Params, load_params

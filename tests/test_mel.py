@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import signal
 
-from birdclef.mel import ExportableLogMel, LogMel, hop_length
+from birdclef.exportable_mel import ExportableLogMel
+from birdclef.mel import LogMel, hop_length
 from birdclef.params import Params
 
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from birdclef.engines import INPUT, METADATA, OUTPUT
+from birdclef.exportable_mel import ExportableLogMel
 from birdclef.files import write_bytes
-from birdclef.mel import ExportableLogMel
 from birdclef.metrics import macro_roc_auc
 from birdclef.model import Ensemble
 from birdclef.params import ClipsParams, MelParams
