@@ -6,9 +6,10 @@ Five efficientvit_b0 with 182 species and random weights hear synthetic soundsca
     sessions with default options one after the other, their mean, a table at the end;
 (b) `birdclef predict --format submission`, start of the program included, as it is not in (a).
 
-Rounds alternate. Then (b) again on twice the files, and as two processes on half of them each.
+Rounds alternate. Then (b) again on twice the files, and as two processes on half of them each;
+with `--hours`, once more on one recording so long.
 
-    python benchmarks/inference.py --files 20 --rounds 3
+    python benchmarks/inference.py --files 20 --rounds 3 --hours 15
 """
 
 import argparse
@@ -58,6 +59,15 @@ def make_soundscapes(folder: Path, count: int, rate_hz: int) -> list[Path]:
                 chirp = np.sin(2 * np.pi * (rng.uniform(1000, 8000) + 800 * t) * t)
                 file.write(0.02 * rng.standard_normal(rate_hz) + rng.uniform(0, 0.2) * chirp)
     return paths
+
+
+def make_recording(path: Path, hours: float, rate_hz: int) -> Path:
+    """Noise as FLAC, one minute over and over."""
+    minute = 0.02 * np.random.default_rng(0).standard_normal(60 * rate_hz)
+    with soundfile.SoundFile(path, "w", rate_hz, 1, subtype="PCM_16") as file:
+        for _ in range(round(60 * hours)):
+            file.write(minute)
+    return path
 
 
 def make_models(folder: Path, params: Params) -> None:
@@ -185,6 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--hours", type=float, default=0.0, help="of one long recording")
     parser.add_argument("--original", nargs=2, type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     params = load_params(Path("recipes/birdclef-2024.yaml"))
@@ -212,6 +223,9 @@ def main() -> None:
         for _ in range(chosen.rounds):
             for way, run in ways.items():
                 runs[way].append(run())
+        if chosen.hours:
+            sound = make_recording(folder / "long.flac", chosen.hours, params.clips.sample_rate_hz)
+            runs[f"onnxruntime, {chosen.hours:g} hours"] = [timed(ours(folder, [sound], out))]
         split = split_of_ours(folder, files[0], params)
         spent = json.loads((folder / "original.json").read_text(encoding="utf-8"))
     windows = chosen.files * FILE_S / params.clips.clip_s
@@ -220,6 +234,8 @@ def main() -> None:
     for way, found in runs.items():
         seconds = median(s for s, _ in found)
         heard = windows * (2 if "twice" in way else 1)
+        if "hours" in way:
+            heard = chosen.hours * 3600 / params.clips.clip_s
         rows[way] = {
             "windows a second": round(heard / seconds, 1),
             "times the original": round(heard / windows * base / seconds, 2),
