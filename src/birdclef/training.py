@@ -19,6 +19,8 @@ from birdclef.params import LevelParams, RuntimeParams, TrainParams
 from birdclef.prediction import Logits, predict_logits
 from birdclef.resume import ResumePoint
 
+AfterStep = Callable[[int, float], None]  # images of the step, and its loss
+
 
 class TrainingError(RuntimeError):
     """Training cannot start or go on; the message says why and what to change."""
@@ -144,7 +146,7 @@ class Trainer:
         held_out = Subset(self.data.examples.labeled, self.data.validation.tolist())
         return predict_logits(self.trained, held_out, self.device, self.runtime)
 
-    def _epoch(self, epoch: int) -> EpochReport:
+    def _epoch(self, epoch: int, after_step: AfterStep) -> EpochReport:
         """Train and score one epoch; its draws depend on seed and epoch alone."""
         self.batches.epoch = epoch
         torch.manual_seed(self.seed * 1000 + epoch)  # dropout
@@ -156,25 +158,34 @@ class Trainer:
             pin_memory=self.device.type == "cuda",
         )
         self.classifier.train()
-        losses = [self.step(batch, generator) for batch in loader]
+        losses = []
+        for batch in loader:
+            losses.append(self.step(batch, generator))
+            after_step(len(batch[0]), losses[-1])
         labeled = self.data.examples.labeled
         rows = self.data.validation
         score = macro_roc_auc(labeled.targets[rows], self.validate(), labeled.masks[rows])
         return EpochReport(epoch + 1, float(np.mean(losses)), score)
 
-    def run(self, resume: ResumePoint, report: Callable[[EpochReport], None]) -> Logits:
+    def run(
+        self,
+        resume: ResumePoint,
+        report: Callable[[EpochReport], None],
+        after_step: AfterStep = lambda *_: None,
+    ) -> Logits:
         """Train to the last epoch, from where a killed run left off.
 
         Args:
             resume: read first, written after each epoch.
             report: called after each epoch that this call trained.
+            after_step: called after each step with the images it had and its loss.
 
         Returns:
             Logits of the held-out clips, (recording, species).
         """
         self._restore(resume.load())
         for epoch in range(len(self.history), self.level.epochs):
-            self.history.append(self._epoch(epoch))
+            self.history.append(self._epoch(epoch, after_step))
             resume.save(self._state())
             report(self.history[-1])
         return self.validate()
