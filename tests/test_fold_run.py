@@ -13,6 +13,7 @@ from rich.console import Console
 
 from birdclef import fold_run, progress
 from birdclef.datasets import LabeledClips, TrainingExamples
+from birdclef.device import prepare
 from birdclef.fold_outputs import TrainedModel
 from birdclef.fold_run import FoldParams, train_fold
 from birdclef.params import MixupParams, Params, load_params
@@ -181,6 +182,30 @@ def test_seeds_are_the_recipes_plus_the_fold(
             TrainingExamples(labeled.clips),
         )
     assert seeds == [expected, expected]
+
+
+def test_a_run_on_another_device_does_not_go_on_from_this_one(
+    labeled: LabeledData, base: FoldParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, points = [], fold_run.ResumePoint
+
+    def resume_point(folder: Path, key: str) -> ResumePoint:
+        keys.append(key)
+        return points(folder, key)
+
+    monkeypatch.setattr(fold_run, "ResumePoint", resume_point)
+    monkeypatch.setattr(fold_run, "prepare", lambda _: SimpleNamespace(type="other"))
+    monkeypatch.setattr(fold_run, "_run_with_progress", _stop)
+    monkeypatch.setattr(fold_run, "Trainer", lambda *_: None)
+    for _ in range(2):
+        with pytest.raises(_StoppedError):
+            _checkpoint(labeled, base)
+        monkeypatch.setattr(fold_run, "prepare", prepare)
+    assert keys[0] != keys[1]
+
+
+def _stop(*_: object) -> None:
+    raise _StoppedError
 
 
 def test_each_stage_hands_on_its_own_section(

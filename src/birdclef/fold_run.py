@@ -106,7 +106,8 @@ def train_fold(
         classifier, data, seed, params.train, params.level, pseudo_ratio, params.runtime, device
     )
     sections = [params.train, params.level, params.mel, params.clips]
-    key = fingerprint(sections, [*INPUT_FILES, *pseudo_files], *model)
+    # of the device too: only mixed precision has a state of its own to go on from
+    key = fingerprint(sections, [*INPUT_FILES, *pseudo_files], *model, device.type)
     resume = ResumePoint(Path(params.runtime.resume_dir), key)
     name = f"{model.level} seed {model.seed} {params.train.backbone} fold {model.fold}"
     logits = _run_with_progress(trainer, name, resume)

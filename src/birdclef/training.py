@@ -1,5 +1,6 @@
 """Train one fold of either level: AdamW, OneCycle a step, masked BCE, the last weights kept."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -117,13 +118,14 @@ class Trainer:
         with torch.autocast(self.device.type, enabled=self.scaler.is_enabled()):
             logits = self.classifier(mixed[0])
         loss = masked_bce(logits.float(), mixed[1], mixed[2])
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss.item()} in epoch {len(self.history) + 1}; lower train.max_lr"
-                f" = {self.train_params.max_lr} or clip gradients more"
-            )
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        value = loss.item()  # a GPU is waited for here alone, with most of the step queued
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss is {value} in epoch {len(self.history) + 1}; lower train.max_lr"
+                f" = {self.train_params.max_lr} or clip gradients more"
+            )
         if self.level.clip_grad is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_value_(self.classifier.parameters(), self.level.clip_grad)
@@ -132,7 +134,7 @@ class Trainer:
         self.schedule.step()
         if self.mean is not None:
             self.mean.update_parameters(self.classifier)
-        return loss.item()
+        return value
 
     @property
     def trained(self) -> Classifier:
