@@ -187,11 +187,11 @@ def test_seeds_are_the_recipes_plus_the_fold(
 def test_a_run_on_another_device_does_not_go_on_from_this_one(
     labeled: LabeledData, base: FoldParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys, points = [], fold_run.ResumePoint
+    keys = []
 
     def resume_point(folder: Path, key: str) -> ResumePoint:
         keys.append(key)
-        return points(folder, key)
+        return ResumePoint(folder, key)
 
     monkeypatch.setattr(fold_run, "ResumePoint", resume_point)
     monkeypatch.setattr(fold_run, "prepare", lambda _: SimpleNamespace(type="other"))

@@ -151,6 +151,21 @@ def test_learning_rate_follows_one_cycle(
     assert rates[-1] == pytest.approx(start / final_div_factor)
 
 
+@pytest.mark.parametrize(("steps", "warmup"), [(10, 0.1), (2, 0.5), (1, 0.1), (4, 0.25)])
+def test_a_very_short_training_starts_at_the_peak_and_ends_low(
+    small_params: Params, steps: int, warmup: float
+) -> None:
+    train = small_params.train.model_copy(update={"warmup": warmup})
+    optimizer, schedule = _optimizer(nn.Linear(2, 2), train, steps)
+    start = optimizer.param_groups[0]["lr"]
+    for _ in range(steps - 1):
+        optimizer.step()
+        schedule.step()
+    end = train.max_lr / train.div_factor / train.final_div_factor
+    assert start == pytest.approx(train.max_lr if steps > 1 else end, rel=1e-4)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(end)
+
+
 def test_the_schedule_has_as_many_steps_as_the_training(
     tmp_path: Path, small_params: Params
 ) -> None:

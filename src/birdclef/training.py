@@ -55,11 +55,14 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
 
 def _optimizer(model: nn.Module, train: TrainParams, steps: int) -> tuple[AdamW, OneCycleLR]:
     optimizer = AdamW(parameter_groups(model, train.weight_decay), lr=train.max_lr, fused=True)
+    warmup = train.warmup
+    if warmup * steps == 1:  # OneCycleLR divides by zero where the peak is the first step
+        warmup *= 0.999
     schedule = OneCycleLR(
         optimizer,
         max_lr=train.max_lr,
         total_steps=steps,
-        pct_start=train.warmup,
+        pct_start=warmup,
         div_factor=train.div_factor,
         final_div_factor=train.final_div_factor,
     )
