@@ -16,6 +16,7 @@ from birdclef.datasets import LabeledClips, TrainingExamples
 from birdclef.device import prepare
 from birdclef.fold_outputs import TrainedModel
 from birdclef.fold_run import FoldParams, train_fold
+from birdclef.model import load_checkpoint
 from birdclef.params import MixupParams, Params, load_params
 from birdclef.pseudo_labels import PseudoLabels
 from birdclef.resume import ResumePoint
@@ -139,6 +140,17 @@ def test_no_parameter_of_training_is_ignored(
     clips = labeled.clips
     read = LabeledClips(clips.store, clips.recording_ids, clips.targets, clips.masks, params.clips)
     assert _checkpoint(labeled._replace(clips=read), params) != base_checkpoint
+
+
+def test_a_model_has_the_backbone_that_it_is_named_by(
+    labeled: LabeledData, base: FoldParams
+) -> None:
+    model = TrainedModel("l1", 0, "test_resnet", 1)
+    train_fold(model, base, labeled, TrainingExamples(labeled.clips))
+    found = load_checkpoint(model.checkpoint, base.mel, base.clips)
+    assert found.backbone_name == "test_resnet"
+    train = base.train.model_copy(update={"backbone": "test_resnet"})
+    assert model.checkpoint.read_bytes() == _checkpoint(labeled, base._replace(train=train))
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,21 @@ def test_a_step_learns_from_what_mixing_gave(tmp_path: Path, small_params: Param
     assert found != pytest.approx(unmixed, rel=1e-3)
 
 
+def test_mixing_is_drawn_from_seed_and_epoch(
+    tmp_path: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that neither two folds nor two epochs mix alike, and a resumed run mixes as it would."""
+    trainer, seeds = _trainer(tmp_path, small_params, batch=12), []
+
+    def step(_: object, generator: torch.Generator) -> float:
+        seeds.append((generator.initial_seed(), torch.initial_seed()))
+        return 0.0
+
+    monkeypatch.setattr(trainer, "step", step)
+    trainer.run(ResumePoint(tmp_path, "a"), lambda _: None)
+    assert seeds == [(3000, 3000), (3001, 3001), (3002, 3002)]  # seed 3
+
+
 class _Windows(Dataset[torch.Tensor]):
     """Five windows; each sample is the window's number."""
 
