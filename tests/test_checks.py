@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from birdclef import checks
 from birdclef.checks import check
 from birdclef.cli import app
 from birdclef.params import Params, load_params
+from birdclef.training_data import LabeledData
+from small_world import SPECIES, labeled_clips
 
 ROOT = Path(__file__).parents[1]
 
@@ -67,13 +71,49 @@ def test_a_full_disk_is_found(
     assert "0.0 GB free, at most 0.0 GB needed" in found["disk"][0]
 
 
-def test_a_folder_that_cannot_be_written_is_found(
+def test_a_folder_that_cannot_be_written_is_found(competition: Path, small_params: Params) -> None:
+    runtime = {"resume_dir": "/proc/resume"}  # where not even root writes
+    found = _found(_with(small_params, data={"root": str(competition)}, runtime=runtime))
+    assert [line.split(":")[0] for line in found["folder"]] == ["/proc/resume cannot be written"]
+    assert list(found) == ["folder"]
+    assert list(Path.cwd().iterdir()) == [competition]  # a look leaves nothing
+
+
+def test_a_download_that_fails_is_found(
     competition: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (Path.cwd() / "models").mkdir()
-    monkeypatch.setattr("os.access", lambda path, _: path.name != "models")
-    found = _found(_with(small_params, data={"root": str(competition)}))
-    assert found == {"folder": ["models can not be written"]}
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no route")
+
+    monkeypatch.setattr("timm.create_model", fail)
+    params = _with(small_params, data={"root": str(competition)}, train={"pretrained": True})
+    assert "could not be downloaded (no route)" in _found(params)["backbones"][0]
+
+
+@pytest.mark.parametrize(
+    ("batch", "minimum", "expected"),
+    [
+        (16, 0, "fold 1: 12 recordings to train on, 12 clips an epoch, less than train.batch = 16"),
+        (16, 8, None),
+    ],
+)
+def test_a_batch_larger_than_an_epoch_is_found(
+    competition: Path,
+    small_params: Params,
+    monkeypatch: pytest.MonkeyPatch,
+    batch: int,
+    minimum: int,
+    expected: str | None,
+) -> None:
+    """Of 16 recordings of two species in four folds; repeats count."""
+    clips = labeled_clips(Path("store"), small_params)
+    labels = [SPECIES[i] for i in clips.targets.argmax(axis=1)]
+    labeled = LabeledData(clips, labels, np.arange(16) % 4, SPECIES)
+    monkeypatch.setattr(checks, "load_labeled", lambda _: labeled)
+    monkeypatch.setattr(checks, "INPUT_FILES", [])
+    train = {"batch": batch, "min_recordings": minimum}
+    found = _found(_with(small_params, data={"root": str(competition)}, train=train))
+    assert (expected in found["labels"]) if expected else not found
 
 
 def test_a_device_that_is_not_there_is_found(

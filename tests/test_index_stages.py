@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from birdclef.audio_files import SourceError
 from birdclef.layouts import BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO
 from birdclef.recordings import COLUMNS
 from birdclef.stages import index, index_extra
@@ -55,6 +56,14 @@ def run_both() -> None:
 def outputs(workspace: Path) -> dict[str, bytes]:
     folders = (workspace / "data" / "index", workspace / "metrics")
     return {path.name: path.read_bytes() for folder in folders for path in folder.iterdir()}
+
+
+def test_one_species_is_refused_before_anything_is_written(workspace: Path) -> None:
+    folder = workspace / "data" / "demo" / "birdclef-2024"
+    write_table(folder / "train_metadata.csv", [competition_row("a", n) for n in range(8)])
+    with pytest.raises(SourceError, match=r"train_metadata\.csv has one species, a: there is noth"):
+        index.main()
+    assert not (workspace / "data/index").exists()
 
 
 def test_every_output_is_written(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,13 @@ def test_a_sine_lights_the_band_that_holds_it(params: Params, frequency_hz: floa
     assert edges[band] <= frequency_hz <= edges[band + 2]
 
 
-def test_power_is_that_of_an_independent_stft(params: Params) -> None:
+OTHER = {"n_fft": 2048, "win_length": 800, "n_mels": 64, "n_frames": 161, "f_min": 300.0}
+OTHER |= {"f_max": 9000.0, "floor_db": 15.0, "db_center": 30.0, "db_scale": 50.0}
+
+
+@pytest.mark.parametrize("changes", [{}, OTHER])
+def test_power_is_that_of_an_independent_stft(params: Params, changes: dict[str, float]) -> None:
+    params = params.model_copy(update={"mel": params.mel.model_copy(update=changes)})
     mel, clips = params.mel, params.clips
     waveform = np.random.default_rng(0).standard_normal(clips.clip_samples)
     hop, edge = hop_length(mel, clips), mel.n_fft // 2
@@ -48,16 +54,25 @@ def test_power_is_that_of_an_independent_stft(params: Params) -> None:
     np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-3 * expected.mean())
 
 
-def test_image_is_scaled_decibels_twice_and_a_ramp(params: Params) -> None:
-    front_end = LogMel(params.mel, params.clips)
+@pytest.mark.parametrize(
+    ("changes", "floor", "center", "scale"), [({}, 1e-3, 40, 80), (OTHER, 10**1.5, 30, 50)]
+)
+def test_image_is_scaled_decibels_twice_and_a_ramp(
+    params: Params, changes: dict[str, float], floor: float, center: float, scale: float
+) -> None:
+    mel = params.mel.model_copy(update=changes)
+    front_end = LogMel(mel, params.clips)
     waveform = torch.randn(2, params.clips.clip_samples, generator=torch.Generator().manual_seed(0))
     image = front_end(waveform)
-    assert image.shape == (2, 3, 224, 224)
+    size = (mel.n_mels, mel.n_frames)
+    assert image.shape == (2, 3, *size)
     deviation = waveform.std(dim=1, keepdim=True, correction=0)
-    expected = (10 * front_end.mel_power(waveform / deviation).clamp(min=1e-3).log10() - 40) / 80
+    power = front_end.mel_power(waveform / deviation).clamp(min=floor)
+    expected = (10 * power.log10() - center) / scale
     torch.testing.assert_close(image[:, 0], expected)
     torch.testing.assert_close(image[:, 1], expected)
-    torch.testing.assert_close(image[:, 2], torch.linspace(0, 1, 224)[:, None].expand(2, 224, 224))
+    ramp = torch.linspace(0, 1, mel.n_mels)[:, None].expand(2, *size)
+    torch.testing.assert_close(image[:, 2], ramp)
 
 
 def test_nothing_is_softer_than_the_floor(params: Params) -> None:

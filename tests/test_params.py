@@ -1,14 +1,14 @@
 """Every wrong parameter names its key, its value and what is allowed."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from birdclef.params import ParamsError, load_params
+from birdclef.params import ParamsError, Section, load_params
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "recipes/birdclef-2024.yaml"
@@ -117,11 +117,30 @@ def test_unusable_files(tmp_path: Path) -> None:
 def test_full_size_recipe_has_the_same_keys_and_the_published_values() -> None:
     assert _keys(_values(RECIPE)) == _keys(_values(ROOT / "params.yaml"))
     recipe = load_params(RECIPE)
-    assert recipe.folds.count == 5
-    assert recipe.train.batch == 128
-    assert recipe.train.pretrained is True
-    assert (recipe.train_l1.epochs, recipe.train_l2.epochs) == (30, 88)
-    assert recipe.train_l2.pseudo_ratio * recipe.train.batch == 192
+    assert recipe.index.max_recordings_per_species == 500
+    assert (recipe.folds.count, recipe.models.folds) == (5, [0, 1, 2, 3, 4])
+    assert recipe.clips.clip_samples == 160_000  # 5 s
+    assert recipe.clips.stored_samples == 192_000  # and a second to shift by
+    mel = {"n_fft": 1536, "win_length": 1024, "n_mels": 224, "n_frames": 224}
+    mel |= {"f_min": 90, "f_max": 14_000, "db_center": 40, "db_scale": 80}
+    train = {"backbone": "efficientvit_b0", "pretrained": True, "drop_rate": 0.1, "batch": 128}
+    train |= {"min_recordings": 10, "weight_decay": 0.01, "loudness_db": 20, "ema": None}
+    train |= {"max_lr": 0.003, "warmup": 0.1, "div_factor": 25, "final_div_factor": 100}
+    _has(recipe.mel, mel)
+    _has(recipe.train, train)
+    _has(recipe.train_l1, {"epochs": 30, "seed": 2024, "clip_grad": 2})
+    _has(recipe.train_l2, {"epochs": 88, "seed": 2029, "clip_grad": None})
+    mixup = {"per": "clip", "probability": 0.5, "weight": "uniform", "min_weight": 0.2}
+    _has(recipe.train_l1.mixup, mixup)
+    mixup = {"per": "batch", "probability": 0.1, "weight": "log_uniform", "min_weight": 0.1}
+    _has(recipe.train_l2.mixup, mixup)
+    assert recipe.train_l2.pseudo_ratio * recipe.train.batch == 4 * 48
+    pseudo_label = {"teacher": "same_fold", "transform": "max_over_models"}
+    _has(recipe.pseudo_label, pseudo_label | {"max_logit": 16, "power": 1})
+
+
+def _has(section: Section, values: Mapping[str, object]) -> None:
+    assert section.model_dump(include=set(values)) == values
 
 
 def test_every_parameter_is_explained_and_read() -> None:

@@ -40,7 +40,9 @@ def test_every_row_has_its_own_logits(tmp_path: Path, small_params: Params, batc
     expected = np.arange(7)[:, None] * np.array([1, 10, 100], np.float32)
     found = predict_logits(TwoModels(), Numbers(), device, runtime)
     np.testing.assert_array_equal(found, np.stack([expected, -expected]))
-    on_disk = predict_to_disk(TwoModels(), Numbers(), 7, device, runtime)
+    done: list[int] = []
+    on_disk = predict_to_disk(TwoModels(), Numbers(), 7, device, runtime, done.append)
+    assert (max(done), sum(done)) == (min(batch, 7), 7)
     np.testing.assert_array_equal(on_disk, found)
     assert list((tmp_path / "scratch").iterdir()) == []  # nameless
 

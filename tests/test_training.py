@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import Dataset
 
 from birdclef.datasets import TrainingExamples
 from birdclef.device import prepare
+from birdclef.mixing import masked_bce, mixup, random_loudness
 from birdclef.model import create_classifier
-from birdclef.params import Params
+from birdclef.params import MixupParams, Params
 from birdclef.resume import ResumePoint, fingerprint
 from birdclef.training import (
     EpochReport,
@@ -22,6 +24,8 @@ from birdclef.training import (
     parameter_groups,
 )
 from small_world import SPECIES, labeled_clips
+
+CPU = torch.device("cpu")
 
 
 def _trainer(folder: Path, params: Params, **train: object) -> Trainer:
@@ -113,28 +117,140 @@ def test_biases_and_norms_do_not_decay() -> None:
     assert len(plain["params"]) == 4
 
 
-def test_learning_rate_follows_one_cycle(small_params: Params) -> None:
-    """Against the formula: cosine from max/25 up to max at 10 %, then down to start/100."""
-    train, steps = small_params.train, 101
-    optimizer, schedule = _optimizer(nn.Linear(2, 2), train, steps)
+@pytest.mark.parametrize(
+    ("max_lr", "warmup", "div_factor", "final_div_factor"),
+    [(0.003, 0.1, 25.0, 100.0), (0.7, 0.4, 10.0, 50.0)],
+)
+def test_learning_rate_follows_one_cycle(
+    small_params: Params, max_lr: float, warmup: float, div_factor: float, final_div_factor: float
+) -> None:
+    """Against the formula: a cosine up to the peak at `warmup` of all steps, and one down."""
+    steps, start = 101, max_lr / div_factor
+    changes = {"max_lr": max_lr, "warmup": warmup}
+    changes |= {"div_factor": div_factor, "final_div_factor": final_div_factor}
+    optimizer, schedule = _optimizer(
+        nn.Linear(2, 2), small_params.train.model_copy(update=changes), steps
+    )
     rates = []
     for _ in range(steps):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         if len(rates) < steps:
             schedule.step()
-    peak_at = 0.1 * steps - 1
+    peak_at = warmup * steps - 1
 
     def cosine(start: float, end: float, share: float) -> float:
         return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
 
-    top = train.max_lr
-    start, end = top / 25, top / 25 / 100
     for step in (0, 4, 9):
-        assert rates[step] == pytest.approx(cosine(start, top, step / peak_at))
-    for step in (10, 50, 100):
+        assert rates[step] == pytest.approx(cosine(start, max_lr, step / peak_at))
+    for step in (50, 70, 100):
         share = (step - peak_at) / (steps - 1 - peak_at)
-        assert rates[step] == pytest.approx(cosine(top, end, share))
+        assert rates[step] == pytest.approx(cosine(max_lr, start / final_div_factor, share))
+    assert rates[0] == pytest.approx(start)
+    assert rates[-1] == pytest.approx(start / final_div_factor)
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(10, 0.1), (2, 0.5), (1, 0.1), (4, 0.25)])
+def test_a_very_short_training_starts_at_the_peak_and_ends_low(
+    small_params: Params, steps: int, warmup: float
+) -> None:
+    train = small_params.train.model_copy(update={"warmup": warmup})
+    optimizer, schedule = _optimizer(nn.Linear(2, 2), train, steps)
+    start = optimizer.param_groups[0]["lr"]
+    for _ in range(steps - 1):
+        optimizer.step()
+        schedule.step()
+    end = train.max_lr / train.div_factor / train.final_div_factor
+    assert start == pytest.approx(train.max_lr if steps > 1 else end, rel=1e-4)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(end)
+
+
+def test_the_schedule_has_as_many_steps_as_the_training(
+    tmp_path: Path, small_params: Params
+) -> None:
+    """12 clips, four a step, three epochs: the rate ends where it should with the ninth step."""
+    trainer = _trainer(tmp_path, small_params, batch=4, weight_decay=0.3)
+    assert trainer.schedule.total_steps == 9
+    groups = trainer.optimizer.param_groups
+    assert [group["weight_decay"] for group in groups] == [0.3, 0.0]
+
+
+def test_a_step_learns_from_what_mixing_gave(tmp_path: Path, small_params: Params) -> None:
+    """Loudness, then mixup with its targets and masks, then the masked loss."""
+    trainer = _trainer(tmp_path, small_params, loudness_db=20.0)
+    mixing = MixupParams(per="clip", probability=0.6, weight="uniform", min_weight=0.2)
+    trainer.level = trainer.level.model_copy(update={"mixup": mixing})
+    generator = torch.Generator().manual_seed(0)
+    waveforms = torch.randn(8, small_params.clips.clip_samples, generator=generator)
+    targets = torch.rand(8, 2, generator=generator)
+    masks = (torch.rand(8, 2, generator=generator) < 0.5).float()
+    trainer.classifier.eval()  # no dropout
+    again = torch.Generator().manual_seed(5)
+    softer = random_loudness(waveforms, 20.0, again)
+    mixed, union, merged = mixup(softer, targets, masks, mixing, again)
+    with torch.no_grad():
+        expected = masked_bce(trainer.classifier(mixed), union, merged).item()
+        unmixed = masked_bce(trainer.classifier(mixed), targets, masks).item()
+    found = trainer.step([waveforms, targets, masks], torch.Generator().manual_seed(5))
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert found != pytest.approx(unmixed, rel=1e-3)
+
+
+def test_mixing_is_drawn_from_seed_and_epoch(
+    tmp_path: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that neither two folds nor two epochs mix alike, and a resumed run mixes as it would."""
+    trainer, seeds = _trainer(tmp_path, small_params, batch=12), []
+
+    def step(_: object, generator: torch.Generator) -> float:
+        seeds.append((generator.initial_seed(), torch.initial_seed()))
+        return 0.0
+
+    monkeypatch.setattr(trainer, "step", step)
+    trainer.run(ResumePoint(tmp_path, "a"), lambda _: None)
+    assert seeds == [(3000, 3000), (3001, 3001), (3002, 3002)]  # seed 3
+
+
+class _Windows(Dataset[torch.Tensor]):
+    """Five windows; each sample is the window's number."""
+
+    def __init__(self, samples: int) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return torch.full((self.samples,), float(index))
+
+
+def test_a_students_batch_has_windows_beside_its_clips(
+    tmp_path: Path, small_params: Params
+) -> None:
+    """Four clips and one and a half times as many windows, each with its own pseudo labels."""
+    clips = labeled_clips(tmp_path, small_params)
+    pseudo_labels = np.linspace(0, 1, 10).reshape(5, 2).astype(np.float16)
+    windows = _Windows(small_params.clips.clip_samples)
+    examples = TrainingExamples(clips, windows, pseudo_labels)  # type: ignore[arg-type]
+    labels = [SPECIES[i] for i in clips.targets.argmax(axis=1)]
+    data = FoldData(examples, labels, np.arange(12), np.arange(12, 16))
+    train = small_params.train.model_copy(update={"batch": 4, "min_recordings": 0})
+    classifier = create_classifier(train, small_params.mel, small_params.clips, SPECIES, seed=3)
+    trainer = Trainer(
+        classifier, data, 3, train, small_params.train_l2, 1.5, small_params.runtime, CPU
+    )
+    assert len(trainer.batches) == 3
+    seen = []
+    for draws in trainer.batches:
+        waveforms, targets, masks = zip(*(examples[draw] for draw in draws), strict=True)
+        assert [draw.kind for draw in draws] == ["clip"] * 4 + ["window"] * 6
+        for i in range(4, 10):
+            number = int(waveforms[i][0])
+            assert targets[i].tolist() == pseudo_labels[number].astype(np.float32).tolist()
+            assert masks[i].tolist() == [1, 1]
+            seen.append(number)
+    assert set(seen) == set(range(5))
 
 
 def test_rare_species_are_repeated_from_the_training_folds_only(

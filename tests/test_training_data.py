@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from birdclef.params import Params
-from birdclef.recordings import COLUMNS
-from birdclef.training_data import LabeledData, load_labeled
+from birdclef.training_data import LabeledData
 from small_world import SPECIES, labeled_clips
 
 
@@ -47,14 +46,3 @@ def test_species_that_nobody_trains_on_are_named(tmp_path: Path, small_params: P
     of_first = np.flatnonzero(labeled.clips.targets[:, 0])
     assert labeled.without_recordings(of_first) == [SPECIES[1]]
     assert labeled.without_recordings(np.arange(16)) == []
-
-
-def test_a_single_species_is_an_error(tmp_path: Path, small_params: Params) -> None:
-    index, store = tmp_path / "index", tmp_path / "clips"
-    labeled_clips(store, small_params)
-    index.mkdir()
-    (index / "kept.csv").write_text(f"{','.join(COLUMNS)}\n")
-    (index / "folds.csv").write_text("recording_id,fold\n")
-    (index / "species.csv").write_text("species,scientific_name,common_name\nhigh,H,high bird\n")
-    with pytest.raises(ValueError, match="has 1 species: there is nothing to tell apart"):
-        load_labeled(small_params.clips, index, store)

@@ -1,12 +1,13 @@
 """What would stop a run after hours, found in seconds, before it starts."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from birdclef.audio_files import SourceError, list_audio, scan_audio
+from birdclef.datasets import oversample
 from birdclef.device import prepare
 from birdclef.fold_run import FoldParams
 from birdclef.layouts import COMPETITION, EXTRAS
@@ -51,8 +52,11 @@ def _disk(params: Params, folder: Path) -> Iterator[Finding]:
 def _folders(params: Params) -> Iterator[Finding]:
     for name in (".dvc/cache", "data", "models", "metrics", params.runtime.resume_dir):
         nearest = next(p for p in (Path(name), *Path(name).absolute().parents) if p.exists())
-        ok = os.access(nearest, os.W_OK)
-        yield Finding("folder", ok, f"{name} can {'' if ok else 'not '}be written")
+        try:
+            with TemporaryFile(dir=nearest):
+                yield Finding("folder", True, f"{name} can be written")
+        except OSError as error:
+            yield Finding("folder", False, f"{name} cannot be written: {error.strerror}")
 
 
 def _device(params: Params) -> Iterator[Finding]:
@@ -60,15 +64,13 @@ def _device(params: Params) -> Iterator[Finding]:
 
 
 def _backbones(params: Params) -> Iterator[Finding]:
-    """Build each model: an unknown name or weights that do not fit show at once."""
+    """Build each model: an unknown name, a failed download or a wrong file show at once."""
     names = [*params.models.teacher_backbones, *params.models.student_backbones]
     sections = FoldParams(params.train, params.train_l1, params.mel, params.clips, params.runtime)
     for name in dict.fromkeys(names):
         train = sections.of_backbone(name).train
-        download = train.pretrained is True
-        built = train.model_copy(update={"pretrained": False}) if download else train
-        create_classifier(built, params.mel, params.clips, ["a", "b"], seed=0)
-        weights = "downloaded" if download else train.pretrained or "random"
+        create_classifier(train, params.mel, params.clips, ["a", "b"], seed=0)
+        weights = "timm's" if train.pretrained is True else train.pretrained or "random"
         yield Finding("backbone", True, f"{train.backbone}, weights: {weights}")
 
 
@@ -81,8 +83,12 @@ def _labels(params: Params) -> Iterator[Finding]:
     for fold in params.models.folds:
         train, _ = labeled.split(fold, params.train.scheme)
         unheard = labeled.without_recordings(train)
-        enough = len(train) >= params.train.batch
+        repeats = oversample(
+            [labeled.primary_labels[i] for i in train], params.train.min_recordings
+        )
+        enough = len(repeats) >= params.train.batch
         detail = f"fold {fold}: {len(train)} recordings to train on"
+        detail += f", {len(repeats)} clips an epoch"
         detail += "" if enough else f", less than train.batch = {params.train.batch}"
         detail += f", none of {', '.join(unheard)}" if unheard else ""
         yield Finding("labels", enough, detail)

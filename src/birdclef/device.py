@@ -17,7 +17,6 @@ def prepare(runtime: RuntimeParams) -> torch.device:
     keep_freed_memory()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
     torch.set_num_threads(runtime.threads)
-    torch.use_deterministic_algorithms(True)
     # nothing reads uninitialised memory, and filling it costs time
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  untyped
     torch.backends.cudnn.benchmark = False
@@ -26,4 +25,6 @@ def prepare(runtime: RuntimeParams) -> torch.device:
             "runtime.device = 'cuda', but torch finds no CUDA device; set auto or cpu"
         )
     name = "cuda" if torch.cuda.is_available() and runtime.device != "cpu" else "cpu"
+    # some backbones have an operation that CUDA has no such way for: a warning, but they train
+    torch.use_deterministic_algorithms(True, warn_only=name == "cuda")
     return torch.device(name)

@@ -1,6 +1,7 @@
 """Run one fold of any level, showing and writing what comes out of it."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,14 +39,41 @@ class FoldParams(NamedTuple):
         return self._replace(train=self.train.model_copy(update=chosen))
 
 
+class _Line:
+    """What the screen says of one training, the most important first: 80 columns may be all."""
+
+    def __init__(self, trainer: Trainer, advance: Callable[..., None]) -> None:
+        self.trainer, self.advance = trainer, advance
+        self.score, self.goes_on = "", False
+        self._start_epoch()
+
+    def _start_epoch(self) -> None:
+        self.images, self.started, self.rate = 0, time.monotonic(), 0.0
+
+    def after_step(self, images: int, loss: float) -> None:
+        steps = 1
+        if not self.goes_on:  # the first after a kill comes with those of the finished epochs
+            steps += len(self.trainer.history) * len(self.trainer.batches)
+            self.goes_on = True
+        self.images += images
+        self.rate = self.images / (time.monotonic() - self.started)
+        self.advance(self._words(len(self.trainer.history) + 1, loss), steps, passing=True)
+
+    def report(self, row: EpochReport) -> None:
+        if self.trainer.data.validation.size:
+            self.score = f" ROC-AUC {row.macro_roc_auc:.3f}"
+        self.advance(self._words(row.epoch, row.loss), 0)
+        self._start_epoch()
+
+    def _words(self, epoch: int, loss: float) -> str:
+        of = self.trainer.level.epochs
+        return f"loss {loss:.4f}{self.score} {self.rate:.0f} images/s epoch {epoch}/{of}"
+
+
 def _run_with_progress(trainer: Trainer, name: str, resume: ResumePoint) -> Logits:
-    with progress(name, trainer.level.epochs) as advance:
-
-        def report(row: EpochReport) -> None:
-            scored = f"  out-of-fold macro ROC-AUC {row.macro_roc_auc:.3f}"
-            advance(f"loss {row.loss:.4f}{scored if trainer.data.validation.size else ''}")
-
-        return trainer.run(resume, report)
+    with progress(name, trainer.level.epochs * len(trainer.batches)) as advance:
+        line = _Line(trainer, advance)
+        return trainer.run(resume, line.report, line.after_step)
 
 
 def train_fold(
@@ -78,7 +106,8 @@ def train_fold(
         classifier, data, seed, params.train, params.level, pseudo_ratio, params.runtime, device
     )
     sections = [params.train, params.level, params.mel, params.clips]
-    key = fingerprint(sections, [*INPUT_FILES, *pseudo_files], *model)
+    # of the device too: only mixed precision has a state of its own to go on from
+    key = fingerprint(sections, [*INPUT_FILES, *pseudo_files], *model, device.type)
     resume = ResumePoint(Path(params.runtime.resume_dir), key)
     name = f"{model.level} seed {model.seed} {params.train.backbone} fold {model.fold}"
     logits = _run_with_progress(trainer, name, resume)

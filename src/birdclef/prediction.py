@@ -1,7 +1,7 @@
 """Run a model over clips or windows: float32, no gradients, in order."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +55,12 @@ def predict_to_disk(
     count: int,
     device: torch.device,
     runtime: RuntimeParams,
+    after_batch: Callable[[int], None] = lambda _: None,
 ) -> Logits:
     """The same for `count` waveforms, in a nameless file that goes with the array.
 
     Memory stays flat: all windows of a competition, times five teachers, are gigabytes.
+    `after_batch` is called with the number of waveforms of each batch.
     """
     folder, start = Path(runtime.resume_dir), 0
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,5 +72,6 @@ def predict_to_disk(
                 logits = np.memmap(file, np.float32, "w+", shape=shape)
             stop = start + batch.shape[-2]
             logits[..., start:stop, :] = batch
+            after_batch(stop - start)
             start = stop
     return logits

@@ -73,6 +73,19 @@ def require_source(layout: Layout, root: Path) -> Path:
     return folder
 
 
+def require_two_species(species: pd.DataFrame, table: Path) -> None:
+    """Check, before hours are spent, that there is something to tell apart.
+
+    Raises:
+        SourceError: the competition has one species.
+    """
+    if len(species) < 2:
+        raise SourceError(
+            f"{table} has one species, {species['species'].iloc[0]}: there is nothing to tell"
+            " apart; add recordings of another"
+        )
+
+
 def load_source(
     layout: Layout,
     folder: Path,

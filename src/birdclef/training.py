@@ -1,5 +1,6 @@
 """Train one fold of either level: AdamW, OneCycle a step, masked BCE, the last weights kept."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -18,6 +19,8 @@ from birdclef.model import Classifier
 from birdclef.params import LevelParams, RuntimeParams, TrainParams
 from birdclef.prediction import Logits, predict_logits
 from birdclef.resume import ResumePoint
+
+AfterStep = Callable[[int, float], None]  # images of the step, and its loss
 
 
 class TrainingError(RuntimeError):
@@ -52,11 +55,14 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
 
 def _optimizer(model: nn.Module, train: TrainParams, steps: int) -> tuple[AdamW, OneCycleLR]:
     optimizer = AdamW(parameter_groups(model, train.weight_decay), lr=train.max_lr, fused=True)
+    warmup = train.warmup
+    if warmup * steps == 1:  # OneCycleLR divides by zero where the peak is the first step
+        warmup *= 0.999
     schedule = OneCycleLR(
         optimizer,
         max_lr=train.max_lr,
         total_steps=steps,
-        pct_start=train.warmup,
+        pct_start=warmup,
         div_factor=train.div_factor,
         final_div_factor=train.final_div_factor,
     )
@@ -115,13 +121,14 @@ class Trainer:
         with torch.autocast(self.device.type, enabled=self.scaler.is_enabled()):
             logits = self.classifier(mixed[0])
         loss = masked_bce(logits.float(), mixed[1], mixed[2])
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss.item()} in epoch {len(self.history) + 1}; lower train.max_lr"
-                f" = {self.train_params.max_lr} or clip gradients more"
-            )
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        value = loss.item()  # a GPU is waited for here alone, with most of the step queued
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss is {value} in epoch {len(self.history) + 1}; lower train.max_lr"
+                f" = {self.train_params.max_lr} or clip gradients more"
+            )
         if self.level.clip_grad is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_value_(self.classifier.parameters(), self.level.clip_grad)
@@ -130,7 +137,7 @@ class Trainer:
         self.schedule.step()
         if self.mean is not None:
             self.mean.update_parameters(self.classifier)
-        return loss.item()
+        return value
 
     @property
     def trained(self) -> Classifier:
@@ -144,7 +151,7 @@ class Trainer:
         held_out = Subset(self.data.examples.labeled, self.data.validation.tolist())
         return predict_logits(self.trained, held_out, self.device, self.runtime)
 
-    def _epoch(self, epoch: int) -> EpochReport:
+    def _epoch(self, epoch: int, after_step: AfterStep) -> EpochReport:
         """Train and score one epoch; its draws depend on seed and epoch alone."""
         self.batches.epoch = epoch
         torch.manual_seed(self.seed * 1000 + epoch)  # dropout
@@ -156,25 +163,34 @@ class Trainer:
             pin_memory=self.device.type == "cuda",
         )
         self.classifier.train()
-        losses = [self.step(batch, generator) for batch in loader]
+        losses = []
+        for batch in loader:
+            losses.append(self.step(batch, generator))
+            after_step(len(batch[0]), losses[-1])
         labeled = self.data.examples.labeled
         rows = self.data.validation
         score = macro_roc_auc(labeled.targets[rows], self.validate(), labeled.masks[rows])
         return EpochReport(epoch + 1, float(np.mean(losses)), score)
 
-    def run(self, resume: ResumePoint, report: Callable[[EpochReport], None]) -> Logits:
+    def run(
+        self,
+        resume: ResumePoint,
+        report: Callable[[EpochReport], None],
+        after_step: AfterStep = lambda *_: None,
+    ) -> Logits:
         """Train to the last epoch, from where a killed run left off.
 
         Args:
             resume: read first, written after each epoch.
             report: called after each epoch that this call trained.
+            after_step: called after each step with the images it had and its loss.
 
         Returns:
             Logits of the held-out clips, (recording, species).
         """
         self._restore(resume.load())
         for epoch in range(len(self.history), self.level.epochs):
-            self.history.append(self._epoch(epoch))
+            self.history.append(self._epoch(epoch, after_step))
             resume.save(self._state())
             report(self.history[-1])
         return self.validate()

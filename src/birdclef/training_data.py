@@ -51,11 +51,7 @@ class LabeledData(NamedTuple):
 
 
 def load_labeled(clips: ClipsParams, index: Path = INDEX, store: Path = CLIPS) -> LabeledData:
-    """Read the labelled recordings that preprocessing could decode.
-
-    Raises:
-        ValueError: there is but one species, or none.
-    """
+    """Read the labelled recordings that preprocessing could decode."""
     recordings = read_recordings(index / "kept.csv")
     folds = pd.read_csv(index / "folds.csv", dtype={"recording_id": str})
     recordings = recordings.merge(folds, on="recording_id", validate="one_to_one")
@@ -64,11 +60,6 @@ def load_labeled(clips: ClipsParams, index: Path = INDEX, store: Path = CLIPS) -
     recordings = recordings[stored]
     recordings = recordings.sort_values("recording_id").reset_index(drop=True)
     species = read_species(index / "species.csv")["species"].tolist()
-    if len(species) < 2:
-        raise ValueError(
-            f"{index / 'species.csv'} has {len(species)} species: there is nothing to tell apart;"
-            " add recordings of another to the competition's table"
-        )
     targets, masks = targets_and_masks(recordings, species)
     ids = recordings["recording_id"].tolist()
     return LabeledData(

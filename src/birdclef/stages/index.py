@@ -9,7 +9,13 @@ from birdclef.layouts import COMPETITION
 from birdclef.params import load_params
 from birdclef.recordings import read_corrections, to_table
 from birdclef.soundscape_tables import load_soundscapes
-from birdclef.sources import count_reasons, describe, load_source, require_source
+from birdclef.sources import (
+    count_reasons,
+    describe,
+    load_source,
+    require_source,
+    require_two_species,
+)
 from birdclef.summaries import count_licenses
 
 OUT = Path("data/index")
@@ -20,6 +26,7 @@ def main() -> None:
     root = Path(params.data.root)
     folder = require_source(COMPETITION, root)
     loaded = load_source(COMPETITION, folder, root, read_corrections(params.index.corrections))
+    require_two_species(loaded.species, folder / COMPETITION.table)
     found = load_soundscapes(folder, root, loaded.species["species"])
     set_aside = pd.concat([loaded.set_aside, found.set_aside])
 

@@ -11,7 +11,7 @@ from birdclef.device import prepare
 from birdclef.fold_outputs import load_ensemble, trained_models
 from birdclef.params import load_params
 from birdclef.prediction import predict_to_disk
-from birdclef.progress import console
+from birdclef.progress import console, progress
 from birdclef.pseudo_labels import soft_labels, write_pseudo_labels
 from birdclef.soundscapes import read_windows
 
@@ -26,7 +26,12 @@ def main(teachers: str, students: str, seed: int) -> None:
     table = read_windows("unlabeled", params.clips)
     start = time.monotonic()
     windows = SoundscapeWindows(table, "unlabeled", params.clips)
-    logits = predict_to_disk(ensemble, windows, len(table), device, params.runtime)
+    with progress(f"{len(models)} teachers", len(table)) as advance:
+
+        def after_batch(count: int) -> None:
+            advance("windows", count)
+
+        logits = predict_to_disk(ensemble, windows, len(table), device, params.runtime, after_batch)
     rate = len(table) / (time.monotonic() - start)
     console.print(
         f"{len(models)} teachers on {len(table)} windows: {rate:.0f} windows a second",

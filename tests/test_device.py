@@ -1,0 +1,33 @@
+"""How torch is set up, as far as a machine without a GPU can tell."""
+
+import pytest
+import torch
+
+from birdclef.device import prepare
+from birdclef.params import Params
+
+
+@pytest.mark.parametrize(
+    ("device", "there", "chosen"),
+    [("auto", False, "cpu"), ("auto", True, "cuda"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
+)
+def test_what_has_no_deterministic_way_is_an_error_on_a_cpu_and_a_warning_on_a_gpu(
+    params: Params, monkeypatch: pytest.MonkeyPatch, device: str, there: bool, chosen: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: there)
+    runtime = params.runtime.model_copy(update={"device": device, "threads": 1})
+    try:
+        assert prepare(runtime).type == chosen
+        assert torch.get_num_threads() == 1
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled() == (chosen == "cuda")
+    finally:
+        torch.use_deterministic_algorithms(True)
+
+
+def test_a_device_that_is_not_there_is_an_error(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(RuntimeError, match=r"runtime\.device = 'cuda', .*; set auto or cpu"):
+        prepare(params.runtime.model_copy(update={"device": "cuda"}))

@@ -1,0 +1,308 @@
+"""What one fold is trained with, and what the screen says meanwhile."""
+
+import io
+import re
+from contextlib import chdir
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from birdclef import fold_run, progress
+from birdclef.datasets import LabeledClips, TrainingExamples
+from birdclef.device import prepare
+from birdclef.fold_outputs import TrainedModel
+from birdclef.fold_run import FoldParams, train_fold
+from birdclef.model import load_checkpoint
+from birdclef.params import MixupParams, Params, load_params
+from birdclef.pseudo_labels import PseudoLabels
+from birdclef.resume import ResumePoint
+from birdclef.stages import train_l1, train_l2
+from birdclef.training_data import INPUT_FILES, LabeledData
+from small_world import SPECIES, labeled_clips
+
+
+class _StoppedError(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Inputs that a resumed run must find unchanged, and nothing else."""
+    folder = tmp_path_factory.mktemp("repository")
+    for file in INPUT_FILES:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _inside(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+
+
+@pytest.fixture(scope="module")
+def labeled(tmp_path_factory: pytest.TempPathFactory, small_params: Params) -> LabeledData:
+    """Sixteen recordings in four folds."""
+    clips = labeled_clips(tmp_path_factory.mktemp("store"), small_params)
+    labels = [SPECIES[i] for i in clips.targets.argmax(axis=1)]
+    return LabeledData(clips, labels, np.arange(16) % 4, SPECIES)
+
+
+def _fold_params(params: Params, **level: object) -> FoldParams:
+    changed = params.train_l1.model_copy(update=level)
+    train = params.train.model_copy(update={"batch": 4})  # three steps an epoch
+    runtime = params.runtime.model_copy(update={"threads": 1})  # quicker for so small a model
+    return FoldParams(train, changed, params.mel, params.clips, runtime)
+
+
+def _checkpoint(labeled: LabeledData, params: FoldParams) -> bytes:
+    model = TrainedModel("l1", 0, "default", 1)
+    train_fold(model, params, labeled, TrainingExamples(labeled.clips))
+    return model.checkpoint.read_bytes()
+
+
+BASE: dict[str, Any] = {"epochs": 2, "clip_grad": 0.05}
+MIXUP: dict[str, Any] = {
+    "per": "clip",
+    "probability": 0.7,
+    "weight": "uniform",
+    "min_weight": 0.3,
+}
+
+
+@pytest.fixture(scope="module")
+def base(small_params: Params) -> FoldParams:
+    return _fold_params(small_params, **BASE, mixup=MixupParams(**MIXUP))
+
+
+@pytest.fixture(scope="module")
+def base_checkpoint(labeled: LabeledData, base: FoldParams, repository: Path) -> bytes:
+    with chdir(repository):
+        return _checkpoint(labeled, base)
+
+
+def test_the_same_parameters_leave_the_same_bytes(
+    labeled: LabeledData, base: FoldParams, base_checkpoint: bytes
+) -> None:
+    assert _checkpoint(labeled, base) == base_checkpoint
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        ("train", {"backbone": "test_resnet"}),
+        ("train", {"scheme": "all"}),
+        ("train", {"drop_rate": 0.5}),
+        ("train", {"batch": 6}),
+        ("train", {"min_recordings": 12}),
+        ("train", {"max_lr": 0.003}),
+        ("train", {"warmup": 0.5}),
+        ("train", {"div_factor": 5.0}),
+        ("train", {"final_div_factor": 5.0}),
+        ("train", {"weight_decay": 0.5}),
+        ("train", {"loudness_db": 6.0}),
+        ("train", {"ema": 0.5}),
+        ("level", {"epochs": 3}),
+        ("level", {"seed": 8}),
+        ("level", {"clip_grad": None}),
+        ("level", {"clip_grad": 0.01}),
+        ("mixup", {"per": "batch"}),
+        ("mixup", {"probability": 0.2}),
+        ("mixup", {"weight": "log_uniform"}),
+        ("mixup", {"min_weight": 0.9}),
+        ("mel", {"n_fft": 2048}),
+        ("mel", {"win_length": 512}),
+        ("mel", {"n_mels": 40}),
+        ("mel", {"n_frames": 41}),
+        ("mel", {"f_min": 300.0}),
+        ("mel", {"f_max": 9000.0}),
+        ("mel", {"floor_db": 20.0}),
+        ("mel", {"db_center": 30.0}),
+        ("mel", {"db_scale": 60.0}),
+        ("clips", {"clip_s": 0.4}),
+    ],
+)
+def test_no_parameter_of_training_is_ignored(
+    labeled: LabeledData,
+    base: FoldParams,
+    base_checkpoint: bytes,
+    section: str,
+    changes: dict[str, Any],
+) -> None:
+    """Every one leaves other weights; that they are the right ones is tested beside each part."""
+    if section == "mixup":
+        section, changes = "level", {"mixup": MixupParams(**(MIXUP | changes))}
+    params = base._replace(**{section: getattr(base, section).model_copy(update=changes)})
+    clips = labeled.clips
+    read = LabeledClips(clips.store, clips.recording_ids, clips.targets, clips.masks, params.clips)
+    assert _checkpoint(labeled._replace(clips=read), params) != base_checkpoint
+
+
+def test_a_model_has_the_backbone_that_it_is_named_by(
+    labeled: LabeledData, base: FoldParams
+) -> None:
+    model = TrainedModel("l1", 0, "test_resnet", 1)
+    train_fold(model, base, labeled, TrainingExamples(labeled.clips))
+    found = load_checkpoint(model.checkpoint, base.mel, base.clips)
+    assert found.backbone_name == "test_resnet"
+    train = base.train.model_copy(update={"backbone": "test_resnet"})
+    assert model.checkpoint.read_bytes() == _checkpoint(labeled, base._replace(train=train))
+
+
+@pytest.mark.parametrize(
+    ("level", "seed", "fold", "expected"),
+    [("l1", 0, 0, 2024), ("l1", 0, 3, 2027), ("l2", 0, 4, 2033), ("l2", 2, 1, 2230)],
+)
+def test_seeds_are_the_recipes_plus_the_fold(
+    labeled: LabeledData,
+    monkeypatch: pytest.MonkeyPatch,
+    level: str,
+    seed: int,
+    fold: int,
+    expected: int,
+) -> None:
+    """They reach the weights and the trainer, which draws everything else from them."""
+    recipe, seeds = load_params(Path(__file__).parents[1] / "recipes/birdclef-2024.yaml"), []
+
+    def classifier(*args: object) -> str:
+        seeds.append(args[-1])
+        return "classifier"
+
+    def trainer(*args: object) -> None:
+        seeds.append(args[2])
+        raise _StoppedError
+
+    monkeypatch.setattr(fold_run, "create_classifier", classifier)
+    monkeypatch.setattr(fold_run, "Trainer", trainer)
+    params = FoldParams(
+        recipe.train,
+        recipe.train_l1 if level == "l1" else recipe.train_l2,
+        recipe.mel,
+        recipe.clips,
+        recipe.runtime,
+    )
+    folds = labeled._replace(folds=np.arange(16) % 5)
+    with pytest.raises(_StoppedError):
+        train_fold(
+            TrainedModel(level, seed, "default", fold),
+            params,
+            folds,
+            TrainingExamples(labeled.clips),
+        )
+    assert seeds == [expected, expected]
+
+
+def test_a_run_on_another_device_does_not_go_on_from_this_one(
+    labeled: LabeledData, base: FoldParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = []
+
+    def resume_point(folder: Path, key: str) -> ResumePoint:
+        keys.append(key)
+        return ResumePoint(folder, key)
+
+    monkeypatch.setattr(fold_run, "ResumePoint", resume_point)
+    monkeypatch.setattr(fold_run, "prepare", lambda _: SimpleNamespace(type="other"))
+    monkeypatch.setattr(fold_run, "_run_with_progress", _stop)
+    monkeypatch.setattr(fold_run, "Trainer", lambda *_: None)
+    for _ in range(2):
+        with pytest.raises(_StoppedError):
+            _checkpoint(labeled, base)
+        monkeypatch.setattr(fold_run, "prepare", prepare)
+    assert keys[0] != keys[1]
+
+
+def _stop(*_: object) -> None:
+    raise _StoppedError
+
+
+def test_each_stage_hands_on_its_own_section(
+    small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+    pseudo = PseudoLabels([1, 2], np.zeros((2, 2)), [Path("windows.csv")])  # type: ignore[arg-type]
+    for stage in (train_l1, train_l2):
+        monkeypatch.setattr(stage, "load_params", lambda: small_params)
+        monkeypatch.setattr(stage, "load_labeled", lambda _: SimpleNamespace(clips="clips"))
+        monkeypatch.setattr(stage, "train_fold", lambda *args: given.append(args))
+    monkeypatch.setattr(train_l2, "read_pseudo_labels", lambda *_: pseudo)
+    train_l1.main(1, "default", 2)
+    train_l2.main("l3", 1, "default", 2)
+    (teacher, first, _, clips), (student, second, _, both, ratio, files) = given
+    assert (teacher, student) == (("l1", 1, "default", 2), ("l3", 1, "default", 2))
+    assert (first.level, second.level) == (small_params.train_l1, small_params.train_l2)
+    assert (clips.windows, both.windows) == (None, pseudo.windows)
+    assert both.pseudo_labels is pseudo.probabilities
+    assert (ratio, files) == (small_params.train_l2.pseudo_ratio, pseudo.files)
+
+
+def _shown(
+    labeled: LabeledData, params: FoldParams, patch: pytest.MonkeyPatch, terminal: int | None
+) -> str:
+    """What train_fold shows; `terminal`: columns of one."""
+    screen = io.StringIO()
+    console = Console(
+        file=screen, force_terminal=terminal is not None, width=terminal, color_system=None
+    )
+    patch.setattr(progress, "console", console)
+    patch.setattr(fold_run, "console", console)
+    model = TrainedModel("l1", 0, "default", 1)
+    train_fold(model, params, labeled, TrainingExamples(labeled.clips))
+    return screen.getvalue()
+
+
+LINE = r"loss \d\.\d{4} ROC-AUC [01]\.\d{3} \d+ images/s epoch \d/5"
+
+
+def test_elsewhere_than_on_a_terminal_there_are_a_few_plain_lines(
+    labeled: LabeledData, small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = _shown(labeled, _fold_params(small_params, epochs=5), monkeypatch, terminal=None)
+    lines = shown.splitlines()
+    assert len(lines) == 5
+    for line in lines[:-1]:
+        assert re.fullmatch(rf"l1 seed 0 \w+ fold 1: \d+/15 {LINE} \(0:\d\d:\d\d left\)", line)
+    assert re.fullmatch(rf"l1 seed 0 \w+ fold 1: 15/15 {LINE}", lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (150, rf"l1 seed 0 \w+ fold 1 ━+ 15/15 0:00:\d\d 0:00:00 {LINE}"),
+        (80, r"l1 seed 0 .*… 0:00:00 loss \d\.\d{4} ROC-AUC [01]\.\d{3} .*"),
+    ],
+)
+def test_on_a_terminal_one_line_is_drawn_anew(
+    labeled: LabeledData,
+    small_params: Params,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    line: str,
+) -> None:
+    shown = _shown(labeled, _fold_params(small_params, epochs=5), monkeypatch, terminal=columns)
+    assert shown.count("\n") == 1
+    last = shown.rstrip().split("\r")[-1]
+    assert re.search(line, last)
+
+
+def test_a_run_that_goes_on_starts_the_line_where_it_was(
+    labeled: LabeledData, small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params, save = _fold_params(small_params, epochs=5), ResumePoint.save
+
+    def killed(self: ResumePoint, state: dict[str, object]) -> None:
+        save(self, state)
+        if len(state["history"]) == 3:  # type: ignore[arg-type]
+            raise _StoppedError
+
+    monkeypatch.setattr(ResumePoint, "save", killed)
+    with pytest.raises(_StoppedError):
+        _shown(labeled, params, monkeypatch, terminal=None)
+    monkeypatch.setattr(ResumePoint, "save", save)
+    lines = _shown(labeled, params, monkeypatch, terminal=None).splitlines()
+    done = [re.sub(r".*: (\S+).* epoch (\S+).*", r"\1 \2", line) for line in lines]
+    assert done == ["12/15 4/5", "15/15 5/5"]
