@@ -185,12 +185,13 @@ def test_missing_folds_are_named(repository: Repository, tmp_path: Path) -> None
 def test_the_same_inputs_give_the_same_bytes_two_stages_at_once(
     repository: Repository, tmp_path: Path
 ) -> None:
-    """Everything anew, with nothing cached: the hashes of dvc.lock come out the same."""
+    """Everything anew, with nothing cached: dvc.lock comes out the same."""
     again = repository.clone(tmp_path / "again", tmp_path / "home")
     (again.folder / "dvc.lock").unlink()
     shown = again.run("birdclef", "repro", "--jobs", "2")
     assert "train_l1@0-default-1: l1 seed 0 test_efficientnet fold 1: 2/2 loss" in shown
-    assert again.hashes() == repository.hashes()
+    lock, expected = (r.folder / "dvc.lock" for r in (again, repository))
+    assert lock.read_text() == expected.read_text()
     assert "up to date" in again.run("dvc", "status")
 
 

@@ -1,18 +1,22 @@
 """Run stages that do not wait for each other at once: several folds, seeds or backbones.
 
 DVC itself runs one stage after the other. Here each runs in a `dvc repro` of its own, which locks
-what it writes, as soon as all that it depends on is done.
+what it writes, as soon as all that it depends on is done. dvc.lock comes out the same.
 """
 
 import os
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
+from pathlib import Path
 from queue import SimpleQueue
 
+from dvc.dvcfile import LOCK_FILE
 from dvc.repo import Repo
+from dvc.repo.reproduce import plan_repro
+from dvc.utils.serialize import modify_yaml, parse_yaml
 
 _print_lock = threading.Lock()
 
@@ -20,12 +24,14 @@ _print_lock = threading.Lock()
 def stage_graph(targets: Sequence[str] = ()) -> dict[str, list[str]]:
     """Every stage and those that it depends on, or only `targets` and what they need.
 
+    They are in the order in which DVC itself runs them.
+
     Raises:
         ValueError: a target is no stage.
     """
     with Repo() as repo:
         graph = repo.index.graph
-        stages = {stage.addressing: stage for stage in graph}
+        stages = {stage.addressing: stage for stage in plan_repro(graph)}
         needs = {
             name: sorted(other.addressing for other in graph.successors(stage))
             for name, stage in stages.items()
@@ -43,6 +49,23 @@ def stage_graph(targets: Sequence[str] = ()) -> dict[str, list[str]]:
             wanted.add(name)
             open_names += needs[name]
     return {name: others for name, others in needs.items() if name in wanted}
+
+
+def _locked_stages() -> list[str]:
+    path = Path(LOCK_FILE)
+    if not path.exists():
+        return []
+    return list(parse_yaml(path.read_text(encoding="utf-8"), path).get("stages", {}))
+
+
+def _order_lock(names: Iterable[str]) -> None:
+    """Put the stages of dvc.lock in this order, since each was added when it came to its end."""
+    with Repo(_wait_for_lock=True) as repo, repo.lock:
+        locked = _locked_stages()
+        ordered = [name for name in dict.fromkeys([*names, *locked]) if name in locked]
+        if ordered != locked:
+            with modify_yaml(LOCK_FILE) as lock:
+                lock["stages"] = {name: lock["stages"][name] for name in ordered}
 
 
 def _visible_devices(slots: int) -> list[dict[str, str]]:
@@ -88,7 +111,15 @@ def reproduce(jobs: int, targets: Sequence[str] = ()) -> list[str]:
     Returns:
         The stages that failed.
     """
-    sorter = TopologicalSorter(stage_graph(targets))
+    before, graph = _locked_stages(), stage_graph(targets)
+    try:
+        return _run_all(jobs, graph)
+    finally:
+        _order_lock([*before, *graph])  # as `dvc repro` does: what is new comes last
+
+
+def _run_all(jobs: int, graph: Mapping[str, Sequence[str]]) -> list[str]:
+    sorter = TopologicalSorter(graph)
     sorter.prepare()
     slots: SimpleQueue[dict[str, str]] = SimpleQueue()
     for environment in _visible_devices(jobs):
