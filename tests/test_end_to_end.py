@@ -211,7 +211,7 @@ def test_a_training_killed_at_any_moment_ends_as_if_never_stopped(
     expected = _contents(outputs)
     shutil.rmtree(outputs)
     process = subprocess.Popen(command, cwd=copy.folder, env=copy.environment)
-    while not list(copy.folder.glob(".resume/*/state.pt")):
+    while not list(copy.folder.glob(".resume/*.pt")):
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
@@ -219,4 +219,4 @@ def test_a_training_killed_at_any_moment_ends_as_if_never_stopped(
     assert not outputs.exists()
     copy.run(*command)
     assert _contents(outputs) == expected
-    assert not list(copy.folder.glob(".resume/*/state.pt"))
+    assert not list(copy.folder.glob(".resume/*.pt"))
