@@ -227,6 +227,8 @@ def verify(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     left = sum(not fault.repaired for fault in faults)
     console.print(f"{files} files read, {len(faults)} faults, {len(faults) - left} repaired")
+    if left and all(fault.problem == "missing" for fault in faults):
+        console.print("what is there is good: `dvc pull` fetches the rest, `dvc repro` makes it")
     if left:
         raise typer.Exit(1)
 
