@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from repository import Repository
+from repository import Repository, stages_run
 
 
 def test_every_stage_leaves_what_it_promises(repository: Repository) -> None:
@@ -134,6 +134,23 @@ def test_another_machine_pulls_and_runs_nothing(repository: Repository, tmp_path
     assert "up to date" in other.run("dvc", "status")
     assert "Running stage" not in other.run("dvc", "repro")
     assert other.hashes() == repository.hashes()
+
+
+def test_a_clone_without_data_fetches_what_must_run_and_no_more(
+    copy: Repository, tmp_path: Path
+) -> None:
+    """Where `dvc repro --pull --allow-missing` stops: at models of several stages in one folder."""
+    copy.run("dvc", "push")
+    other = copy.clone(tmp_path / "clone", tmp_path / "another-home")
+    other.run("dvc", "remote", "add", "--local", "-d", "store", str(tmp_path / "remote"))
+    other.change("evaluate", bootstraps=21)
+    ran = stages_run(other.run("birdclef", "repro", "--pull"))
+    assert "evaluate" in ran
+    assert set(ran) <= {"evaluate", "export_onnx"}
+    assert not [p for p in ("demo", "pseudo_labels") if (other.folder / "data" / p).exists()]
+    assert "Running" not in other.run("birdclef", "repro", "--pull", "--jobs", "1")
+    other.run("dvc", "pull")
+    assert "up to date" in other.run("dvc", "status")
 
 
 def test_missing_folds_are_named(repository: Repository, tmp_path: Path) -> None:

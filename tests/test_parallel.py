@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,8 @@ class Runs:
         monkeypatch.setattr(parallel, "_reproduce", self.run)
         monkeypatch.setattr(parallel, "_order_lock", lambda _: None)
 
-    def run(self, name: str, _: Mapping[str, str]) -> bool:
+    def run(self, name: str, _: Mapping[str, str], needs: Sequence[str] | None) -> bool:
+        assert needs is None
         with self.lock:
             assert set(GRAPH[name]) <= set(self.done), f"{name} before what it needs"
             self.now += 1

@@ -132,12 +132,15 @@ def check() -> None:
 def repro(
     targets: Annotated[list[str] | None, typer.Argument(help="Stages; none: all.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at once.")] = 2,
+    pull: Annotated[
+        bool, typer.Option("--pull", help="In a clone without data: fetch what must run needs.")
+    ] = False,
 ) -> None:
     """Do as `dvc repro`, but run stages that do not wait for each other at once."""
     from birdclef.parallel import reproduce
 
     try:
-        failed = reproduce(jobs, targets or [])
+        failed = reproduce(jobs, targets or [], pull)
     except ValueError as error:
         raise SystemExit(str(error)) from None
     if failed:

@@ -79,11 +79,29 @@ def _visible_devices(slots: int) -> list[dict[str, str]]:
     return [{"CUDA_VISIBLE_DEVICES": listed[i % len(listed)]} for i in range(slots)]
 
 
-def _reproduce(name: str, environment: Mapping[str, str]) -> bool:
-    """Run one stage, its name before every line that it prints; True if it went well."""
-    command = ["dvc", "--wait-for-lock", "repro", "--single-item", name]
+def _reproduce(name: str, environment: Mapping[str, str], needs: Sequence[str] | None) -> bool:
+    """Bring one stage up to date; True if it went well.
+
+    Args:
+        name: of the stage.
+        environment: added to this process's.
+        needs: stages whose outputs to fetch before it runs, if it must; None: all data is here.
+    """
+    repro = ["repro", "--single-item", name]
+    if needs is not None:
+        repro += ["--allow-missing"]
+        dry = subprocess.run(["dvc", *repro, "--dry"], capture_output=True, text=True, check=False)
+        if dry.returncode == 0 and "Running stage" not in dry.stdout:
+            return True
+        if needs and not _dvc(name, environment, ["pull", *needs]):
+            return False
+    return _dvc(name, environment, repro)
+
+
+def _dvc(name: str, environment: Mapping[str, str], command: Sequence[str]) -> bool:
+    """Run a command of DVC, the stage's name before every line; True if it went well."""
     process = subprocess.Popen(
-        command,
+        ["dvc", "--wait-for-lock", *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -99,7 +117,7 @@ def _reproduce(name: str, environment: Mapping[str, str]) -> bool:
     return process.wait() == 0
 
 
-def reproduce(jobs: int, targets: Sequence[str] = ()) -> list[str]:
+def reproduce(jobs: int, targets: Sequence[str] = (), pull: bool = False) -> list[str]:
     """Bring every stage up to date, at most `jobs` at once.
 
     What does not depend on a failed stage is finished all the same.
@@ -107,18 +125,21 @@ def reproduce(jobs: int, targets: Sequence[str] = ()) -> list[str]:
     Args:
         jobs: stages at once; a training uses runtime.threads each.
         targets: stages to bring up to date with all that they need; none: every stage.
+        pull: in a clone without data, fetch the inputs of what must run, and nothing else.
+            `dvc repro --pull` fetches parts of outputs, which DVC then takes for changed, and
+            knows no way to the models of several stages in one folder.
 
     Returns:
         The stages that failed.
     """
     before, graph = _locked_stages(), stage_graph(targets)
     try:
-        return _run_all(jobs, graph)
+        return _run_all(jobs, graph, pull)
     finally:
         _order_lock([*before, *graph])  # as `dvc repro` does: what is new comes last
 
 
-def _run_all(jobs: int, graph: Mapping[str, Sequence[str]]) -> list[str]:
+def _run_all(jobs: int, graph: Mapping[str, Sequence[str]], pull: bool) -> list[str]:
     sorter = TopologicalSorter(graph)
     sorter.prepare()
     slots: SimpleQueue[dict[str, str]] = SimpleQueue()
@@ -128,7 +149,7 @@ def _run_all(jobs: int, graph: Mapping[str, Sequence[str]]) -> list[str]:
     def run(name: str) -> bool:
         environment = slots.get()
         try:
-            return _reproduce(name, environment)
+            return _reproduce(name, environment, graph[name] if pull else None)
         finally:
             slots.put(environment)
 
