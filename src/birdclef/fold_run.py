@@ -39,11 +39,17 @@ class FoldParams(NamedTuple):
 
 
 def _run_with_progress(trainer: Trainer, name: str, resume: ResumePoint) -> Logits:
+    done = 0
     with progress(name, trainer.level.epochs) as advance:
 
         def report(row: EpochReport) -> None:
+            nonlocal done
+            if row.epoch > done + 1:
+                console.print(f"{name}: goes on after epoch {row.epoch - 1}", highlight=False)
             scored = f"  out-of-fold macro ROC-AUC {row.macro_roc_auc:.3f}"
-            advance(f"loss {row.loss:.4f}{scored if trainer.data.validation.size else ''}")
+            note = f"loss {row.loss:.4f}{scored if trainer.data.validation.size else ''}"
+            advance(note, row.epoch - done)
+            done = row.epoch
 
         return trainer.run(resume, report)
 
