@@ -1,20 +1,18 @@
 """Killed, or two at once: nothing is corrupted, what is finished stays, the next run goes on."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from birdclef.verification import verify
 from repository import Repository, stages_run
-
-EPOCHS = 30
 
 
 def wait_until(true: Callable[[], object], seconds: float = 300) -> None:
@@ -25,18 +23,11 @@ def wait_until(true: Callable[[], object], seconds: float = 300) -> None:
         time.sleep(0.02)
 
 
-def first_epoch(shown: str) -> int:
-    """At which epoch a training began that printed this."""
-    found = re.search(rf"fold \d: (\d+)/{EPOCHS}", shown)
-    assert found, shown
-    return int(found[1])
-
-
 @pytest.mark.parametrize("victim", ["all of it", "dvc alone"])
 def test_a_killed_repro_goes_on_where_it_was(copy: Repository, victim: str) -> None:
     """Where dvc alone is killed, the training lives on beside the next one."""
     copy.change("models", teacher_backbones=["default"])
-    copy.change("train_l1", epochs=EPOCHS)
+    copy.change("train_l1", epochs=30)
     process = copy.start("dvc", "repro", "train_l1")
     seen: set[str] = set()
 
@@ -51,10 +42,10 @@ def test_a_killed_repro_goes_on_where_it_was(copy: Repository, victim: str) -> N
     try:
         shown = copy.run("dvc", "repro", "train_l1")
     finally:
-        if victim == "dvc alone":
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     assert len(stages_run(shown)) == 1
-    assert first_epoch(shown) > 1
+    assert "goes on after epoch" in shown
     copy.run("birdclef", "verify")
     assert "up to date" in copy.run("dvc", "status", "train_l1")
 

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from repository import Repository, stages_run
-from test_interruptions import EPOCHS, first_epoch, wait_until
+from test_interruptions import wait_until
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def _wait_for_all(queue: Repository) -> None:
 
 def test_a_grid_runs_what_differs_and_no_data_stage(queue: Repository) -> None:
     grid = "train.backbone=test_efficientnet,test_resnet", "train_l2.pseudo_ratio=0.5,1.0"
-    queue.run("dvc", "exp", "run", "--queue", "-S", grid[0], "-S", grid[1], "evaluate")
+    queue.run("dvc", "exp", "run", "--queue", "-S", grid[0], "-S", grid[1], "train_l2")
     code = queue.folder / "src/birdclef/fold_run.py"
     good = code.read_text()
     code.write_text("raise SystemExit('edited after it was queued')")
@@ -42,23 +41,18 @@ def test_a_grid_runs_what_differs_and_no_data_stage(queue: Repository) -> None:
     names = [e["name"] for group in shown[1]["experiments"] for e in group["revs"]]
     assert len(names) == 4
     ran = [stage for name in names for stage in stages_run(queue.run("dvc", "queue", "logs", name))]
-    assert {name.split("@")[0] for name in ran} <= {
-        "train_l1",
-        "pseudo_label",
-        "train_l2",
-        "evaluate",
-    }
+    assert {name.split("@")[0] for name in ran} == {"train_l1", "pseudo_label", "train_l2"}
     queue.run("dvc", "exp", "apply", names[0])
-    assert not stages_run(queue.run("dvc", "repro", "evaluate"))
+    assert not [s for s in stages_run(queue.run("dvc", "repro", "train_l2")) if "train" in s]
     queue.run("dvc", "exp", "branch", names[1], "grid")
     assert "grid" in queue.run("git", "branch")
 
 
 def test_a_killed_task_is_gone_on_with_by_the_next(queue: Repository) -> None:
-    task = ("dvc", "exp", "run", "--queue", "-S", f"train_l1.epochs={EPOCHS}", "--name")
+    task = ("dvc", "exp", "run", "--queue", "-S", "train_l1.epochs=60", "--name")
     queue.run(*task, "first", "train_l1")
     queue.run("dvc", "queue", "start")
-    wait_until(lambda: list(Path(queue.folder).glob(".resume/*.pt")))
+    wait_until(lambda: list(queue.folder.glob(".resume/*.pt")))
     queue.run("dvc", "queue", "kill", "first")
     wait_until(lambda: _tasks(queue, "Failed") == 1)
     queue.run(*task, "second", "train_l1")
@@ -67,5 +61,5 @@ def test_a_killed_task_is_gone_on_with_by_the_next(queue: Repository) -> None:
     assert _tasks(queue, "Success") == 1
     shown = queue.run("dvc", "queue", "logs", "second")
     assert stages_run(shown) == ["train_l1@0-default-0"]
-    assert first_epoch(shown) > 1
-    assert not list(Path(queue.folder).glob(".resume/*.pt"))
+    assert "goes on after epoch" in shown
+    assert not list(queue.folder.glob(".resume/*.pt"))
