@@ -6,7 +6,7 @@ import pytest
 
 from birdclef.params import Params, load_params
 
-pytest_plugins = ["dvc_world"]
+pytest_plugins = ["dvc_world", "tiny_run"]
 
 ROOT = Path(__file__).parents[1]
 

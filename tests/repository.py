@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,11 @@ def _environment(home: Path) -> dict[str, str]:
     return os.environ | {"PATH": path} | sites | name | committer | site_cache
 
 
+def stages_run(shown: str) -> list[str]:
+    """Stages that a command of DVC says it has run, or would run."""
+    return re.findall(r"Running stage '([^']+)'", shown)
+
+
 class Repository:
     """A clone of the project, and the commands that a user types in it."""
 
@@ -50,6 +56,18 @@ class Repository:
         assert (done.returncode != 0) == fails, f"{' '.join(command)}:\n{done.stdout}"
         return done.stdout
 
+    def start(self, *command: str) -> "subprocess.Popen[str]":
+        """The same, but without waiting: a process group of its own, for a test to kill."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
     def change(self, section: str, **values: object) -> None:
         path = self.folder / "params.yaml"
         params = yaml.safe_load(path.read_text())
@@ -59,6 +77,10 @@ class Repository:
     def metrics(self, name: str) -> dict[str, Any]:
         values: dict[str, Any] = json.loads((self.folder / f"metrics/{name}.json").read_text())
         return values
+
+    def commit(self) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", "run")
 
     def hashes(self) -> dict[str, str]:
         lock = yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]

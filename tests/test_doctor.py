@@ -25,13 +25,16 @@ def test_report_is_of_this_machine_and_repository(repository: Path, params: Para
     (repository / "cpuinfo").write_text(CPUINFO)
     url = "s3://key:secret@host/store"
     subprocess.run(["dvc", "remote", "add", "-q", "--default", "store", url], check=True)
+    for name, folder in (("nas", str(repository)), ("lost", "../unmounted disk")):
+        subprocess.run(["dvc", "remote", "add", "-q", name, folder], check=True)
     subprocess.run(["dvc", "config", "cache.type", "hardlink"], check=True)
     found = dict(doctor(params, repository / "cpuinfo"))
     assert f"torch {version('torch')}," in found["packages"]
     assert "Fast One; avx2 amx_bf16" in found["processor"]
     assert f"runtime.threads {params.runtime.threads}" in found["threads"]
     assert found["cache"].endswith("type hardlink")
-    assert found["remotes"] == "store: s3 (default)"
+    remotes = "store: s3 (default), nas: folder, lost: folder that is not there"
+    assert found["remotes"] == remotes
     assert "secret" not in str(found)
     assert "GB free" in found["space"]
 

@@ -99,24 +99,56 @@ def _reported(status: dict[str, Any]) -> dict[str, set[str]]:
     return reported
 
 
-def test_dvc_says_the_same_of_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another value under each key: the keys that DVC then reports are those of the table."""
-    table = effects(ROOT)
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """dvc.yaml and params.yaml in a folder where all has run; returns the parameters."""
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     monkeypatch.chdir(tmp_path)
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, name)
-    params = yaml.safe_load(Path("params.yaml").read_text())
     with Repo.init(no_scm=True) as repo:
         _lock_as_run(repo)
-    Path("params.yaml").write_text(yaml.safe_dump(_another(params)))
+    params: dict[str, Any] = yaml.safe_load(Path("params.yaml").read_text())
+    return params
+
+
+def test_dvc_says_the_same_of_every_value(pipeline: dict[str, Any]) -> None:
+    """Another value under each key: the keys that DVC then reports are those of the table."""
+    table = effects()
+    Path("params.yaml").write_text(yaml.safe_dump(_another(pipeline)))
     with Repo() as repo:
         reported = _reported(repo.status())
     assert any(reported.values())
-    for key in leaves(params):
+    for key in leaves(pipeline):
         seen = {s for s, ks in reported.items() if any(f"{key}.".startswith(f"{k}.") for k in ks)}
-        if not isinstance(_value(params, key), list):
+        if not isinstance(_value(pipeline, key), list):
             assert seen == set(table[key].reruns), key
+
+
+def _longer(values: list[Any]) -> list[Any]:
+    last = values[-1]
+    if isinstance(last, dict):
+        return [*values, {"teachers": last["students"], "students": "another"}]
+    return [*values, "another" if isinstance(last, str) else last + 1]
+
+
+def test_dvc_says_the_same_of_every_list(pipeline: dict[str, Any]) -> None:
+    """A longer list under each key: what is there re-runs, and what is added, as the table says."""
+    lists = [key for key in leaves(pipeline) if isinstance(_value(pipeline, key), list)]
+    assert lists
+    table = effects()
+    known = set(yaml.safe_load(Path("dvc.lock").read_text())["stages"])
+    for key in lists:
+        section, name = key.split(".")
+        longer = pipeline[section] | {name: _longer(pipeline[section][name])}
+        Path("params.yaml").write_text(yaml.safe_dump(pipeline | {section: longer}))
+        with Repo() as repo:
+            status = repo.status()
+            new = {stage.addressing for stage in repo.index.stages} - known
+        effect = table[key]
+        reported = _reported({stage: status[stage] for stage in known & set(status)})
+        assert {stage for stage, keys in reported.items() if key in keys} == set(effect.reruns), key
+        assert {stage.split("@")[0] for stage in new} == set(effect.adds), key
 
 
 def _value(values: Any, key: str) -> Any:

@@ -1,11 +1,16 @@
 """Stages at once: in an order that respects what they need, and never more than allowed."""
 
+import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
 from birdclef import parallel
 from birdclef.parallel import reproduce, stage_graph
@@ -21,8 +26,10 @@ class Runs:
         self.lock = threading.Lock()
         monkeypatch.setattr(parallel, "stage_graph", lambda _: GRAPH)
         monkeypatch.setattr(parallel, "_reproduce", self.run)
+        monkeypatch.setattr(parallel, "_order_lock", lambda _: None)
 
-    def run(self, name: str, _: Mapping[str, str]) -> bool:
+    def run(self, name: str, _: Mapping[str, str], needs: Sequence[str] | None) -> bool:
+        assert needs is None
         with self.lock:
             assert set(GRAPH[name]) <= set(self.done), f"{name} before what it needs"
             self.now += 1
@@ -75,3 +82,43 @@ def test_an_unknown_target_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[1])
     with pytest.raises(ValueError, match="no stage is named 'trian_l1'; there are demo, "):
         stage_graph(["trian_l1"])
+
+
+SLOW_FIRST = """
+stages:
+  start: {cmd: echo s > s, outs: [s]}
+  slow: {cmd: sleep 1.5 && echo a > a, deps: [s], outs: [a]}
+  quick: {cmd: echo b > b, deps: [s], outs: [b]}
+  end: {cmd: cat a b > c, deps: [a, b], outs: [c]}
+"""
+
+
+def test_dvc_lock_is_as_after_one_stage_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though `quick` is added to it before `slow`."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text(SLOW_FIRST)
+    for command in ("init --no-scm -q", "repro -q"):
+        subprocess.run(["dvc", *command.split()], check=True)
+    lock = Path("dvc.lock")
+    expected = lock.read_bytes()
+    shutil.rmtree(".dvc/cache")
+    lock.unlink()
+    assert reproduce(2) == []
+    assert lock.read_bytes() == expected
+    assert expected.index(b"slow:") < expected.index(b"quick:")
+
+
+def test_stages_that_dvc_lock_has_keep_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Repo.init(no_scm=True):
+        Path("dvc.lock").write_text("schema: '2.0'\nstages:\n  b: {cmd: b}\n  a: {cmd: a}\n")
+    parallel._order_lock(["a", "new", "b"])
+    assert list(parallel._locked_stages()) == ["a", "b"]
+    parallel._order_lock(["b"])
+    assert list(parallel._locked_stages()) == ["b", "a"]

@@ -27,7 +27,7 @@ def test_each_stage_is_a_script_of_its_name_and_each_script_a_stage() -> None:
     scripts = {p.stem for p in (SOURCE / "stages").glob("*.py")} - {"__init__"}
     assert set(STAGES) == scripts
     for name, stage in STAGES.items():
-        assert stage["cmd"].startswith(f"python -m birdclef.stages.{name}")
+        assert stage["cmd"].startswith(f"PYTHONPATH=src python -m birdclef.stages.{name}")
 
 
 @pytest.mark.parametrize("stage", STAGES)

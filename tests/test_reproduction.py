@@ -13,6 +13,7 @@ from birdclef.cli import app
 from birdclef.reproduction import (
     DIFFERENT,
     SAME,
+    STALE,
     WITHIN,
     ReproductionError,
     compare,
@@ -129,7 +130,22 @@ def test_a_stage_that_was_never_committed_differs(
     lock["stages"]["new"] = lock["stages"]["train"]
     (changed / "dvc.lock").write_text(yaml.safe_dump(lock))
     found = {c.stage: c.verdict for c in compare(project.folder, changed, tolerance=0.01)}
-    assert found == {"data": SAME, "train": SAME, "new": DIFFERENT}
+    assert found == {"data": SAME, "train": SAME, "new": STALE}
+
+
+@pytest.mark.parametrize("key", ["cmd", "params", "deps"])
+def test_a_lock_that_was_not_written_by_what_is_committed_is_stale(
+    project: Project, clone: Path, tmp_path: Path, key: str
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(clone, changed)
+    lock = yaml.safe_load((changed / "dvc.lock").read_text())
+    other = [{"path": "data.py", "md5": "0"}] if key == "deps" else "other"
+    lock["stages"]["data"][key] = other
+    (changed / "dvc.lock").write_text(yaml.safe_dump(lock))
+    found, train = compare(project.folder, changed, tolerance=0.01)
+    assert (found.verdict, train.verdict) == (STALE, SAME)
+    assert found.different == ["data.py" if key == "deps" else key]
 
 
 def test_the_command_shows_a_table_and_exits_by_it(
@@ -138,7 +154,7 @@ def test_the_command_shows_a_table_and_exits_by_it(
     monkeypatch.chdir(project.folder)
     seen = CliRunner().invoke(app, ["reproduce", "--data-only"])
     assert (seen.exit_code, "same bytes" in seen.output, "train" in seen.output) == (0, True, False)
-    monkeypatch.setattr("birdclef.reproduction.SAME", DIFFERENT)
+    monkeypatch.setattr("birdclef.reproduction._stale", lambda *_: ["cmd"])
     assert CliRunner().invoke(app, ["reproduce", "--data-only"]).exit_code == 1
 
 

@@ -157,6 +157,16 @@ def test_the_command_names_faults_and_exits_by_what_is_left() -> None:
     spoil(Path("table.csv"))
     seen = CliRunner().invoke(app, ["verify"])
     assert (seen.exit_code, "corrupt  table.csv: try --repair" in seen.output) == (1, True)
+    assert "dvc pull" not in seen.output
     mended = CliRunner().invoke(app, ["verify", "--repair"])
     assert (mended.exit_code, "1 faults, 1 repaired" in mended.output) == (0, True)
     assert CliRunner().invoke(app, ["verify"]).exit_code == 0
+
+
+def test_a_clone_without_data_is_told_to_pull() -> None:
+    shutil.rmtree(".dvc/cache")
+    for path in ("table.csv", "own.bin"):
+        Path(path).unlink()
+    shutil.rmtree("clips")
+    seen = CliRunner().invoke(app, ["verify"])
+    assert (seen.exit_code, "`dvc pull` fetches the rest" in seen.output) == (1, True)

@@ -61,11 +61,17 @@ def _remotes() -> str:
     """Names and kinds only: an address may hold a secret."""
     listed = _run("dvc", "remote", "list").split("; ")
     names = []
-    for fields in (line.split() for line in listed if line.strip()):
-        kind = fields[1].split("://")[0] if len(fields) > 1 and "://" in fields[1] else "folder"
-        default = " (default)" if fields[-1] == "(default)" else ""
-        names.append(f"{fields[0]}: {kind}{default}")
+    for name, _, address in (line.strip().partition(" ") for line in listed if line):
+        where = address.removesuffix("(default)").strip()
+        default = " (default)" if address.endswith("(default)") else ""
+        names.append(f"{name}: {_kind(where)}{default}")
     return ", ".join(names) or "none"
+
+
+def _kind(where: str) -> str:
+    if "://" in where:
+        return where.split("://")[0]
+    return "folder" if Path(where).is_dir() else "folder that is not there"
 
 
 def _cuda() -> str:

@@ -1,6 +1,6 @@
 """Which output was made from what, so that a killed or repeated run makes only what is missing.
 
-A note on each output lies in runtime.resume_dir, since it holds times of files: these differ from
+A note on each output lies outside DVC's outputs, since it holds times of files: these differ from
 machine to machine, and outputs must not. An output counts as finished when it was made from the
 same key and nobody, `dvc checkout` included, has touched it since.
 """

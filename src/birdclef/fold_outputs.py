@@ -1,6 +1,7 @@
 """What a trained model leaves behind, and where: one folder a model under models/trained/."""
 
 import io
+import shutil
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +15,8 @@ from birdclef.model import Ensemble, load_checkpoint
 from birdclef.params import ClipsParams, MelParams
 from birdclef.prediction import Logits
 
+TRAINED = Path("models/trained")
+
 
 class TrainedModel(NamedTuple):
     """One model of many, and its place under models/trained/."""
@@ -26,9 +29,8 @@ class TrainedModel(NamedTuple):
     @property
     def folder(self) -> Path:
         """Where all of it lies."""
-        return Path(
-            f"models/trained/{self.level}/seed_{self.seed}/{self.backbone}/fold_{self.fold}"
-        )
+        of_seed = TRAINED / self.level / f"seed_{self.seed}"
+        return of_seed / self.backbone / f"fold_{self.fold}"
 
     @property
     def checkpoint(self) -> Path:
@@ -72,6 +74,17 @@ def require(paths: Sequence[Path]) -> None:
             f"missing {', '.join(missing)}: params.yaml lists these in its section models;"
             " train them with `dvc repro`, or fetch them with `dvc pull`"
         )
+
+
+def drop_others(folder: Path, models: Sequence[TrainedModel]) -> None:
+    """Remove from an input folder of a stage the models that longer lists of folds have left.
+
+    DVC hashes the folder whole: with them, dvc.lock would name what no other machine has. Its
+    cache keeps them, and a list that names them again brings them back.
+    """
+    listed = {model.folder for model in models}
+    for other in set(folder.rglob("fold_*")) - listed:
+        shutil.rmtree(other)
 
 
 def write_out_of_fold(model: TrainedModel, predictions: OutOfFold) -> None:

@@ -42,8 +42,8 @@ class FoldParams(NamedTuple):
 class _Line:
     """What the screen says of one training, the most important first: 80 columns may be all."""
 
-    def __init__(self, trainer: Trainer, advance: Callable[..., None]) -> None:
-        self.trainer, self.advance = trainer, advance
+    def __init__(self, name: str, trainer: Trainer, advance: Callable[..., None]) -> None:
+        self.name, self.trainer, self.advance = name, trainer, advance
         self.score, self.goes_on = "", False
         self._start_epoch()
 
@@ -51,10 +51,11 @@ class _Line:
         self.images, self.started, self.rate = 0, time.monotonic(), 0.0
 
     def after_step(self, images: int, loss: float) -> None:
-        steps = 1
-        if not self.goes_on:  # the first after a kill comes with those of the finished epochs
-            steps += len(self.trainer.history) * len(self.trainer.batches)
-            self.goes_on = True
+        steps, finished = 1, len(self.trainer.history)
+        if finished and not self.goes_on:  # the first after a kill brings those of these epochs
+            console.print(f"{self.name}: goes on after epoch {finished}", highlight=False)
+            steps += finished * len(self.trainer.batches)
+        self.goes_on = True
         self.images += images
         self.rate = self.images / (time.monotonic() - self.started)
         self.advance(self._words(len(self.trainer.history) + 1, loss), steps, passing=True)
@@ -72,7 +73,7 @@ class _Line:
 
 def _run_with_progress(trainer: Trainer, name: str, resume: ResumePoint) -> Logits:
     with progress(name, trainer.level.epochs * len(trainer.batches)) as advance:
-        line = _Line(trainer, advance)
+        line = _Line(name, trainer, advance)
         return trainer.run(resume, line.report, line.after_step)
 
 

@@ -1,18 +1,22 @@
 """Run stages that do not wait for each other at once: several folds, seeds or backbones.
 
 DVC itself runs one stage after the other. Here each runs in a `dvc repro` of its own, which locks
-what it writes, as soon as all that it depends on is done.
+what it writes, as soon as all that it depends on is done. dvc.lock comes out the same.
 """
 
 import os
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
+from pathlib import Path
 from queue import SimpleQueue
 
+from dvc.dvcfile import LOCK_FILE
 from dvc.repo import Repo
+from dvc.repo.reproduce import plan_repro
+from dvc.utils.serialize import modify_yaml, parse_yaml
 
 _print_lock = threading.Lock()
 
@@ -20,12 +24,14 @@ _print_lock = threading.Lock()
 def stage_graph(targets: Sequence[str] = ()) -> dict[str, list[str]]:
     """Every stage and those that it depends on, or only `targets` and what they need.
 
+    They are in the order in which DVC itself runs them.
+
     Raises:
         ValueError: a target is no stage.
     """
     with Repo() as repo:
         graph = repo.index.graph
-        stages = {stage.addressing: stage for stage in graph}
+        stages = {stage.addressing: stage for stage in plan_repro(graph)}
         needs = {
             name: sorted(other.addressing for other in graph.successors(stage))
             for name, stage in stages.items()
@@ -45,6 +51,23 @@ def stage_graph(targets: Sequence[str] = ()) -> dict[str, list[str]]:
     return {name: others for name, others in needs.items() if name in wanted}
 
 
+def _locked_stages() -> list[str]:
+    path = Path(LOCK_FILE)
+    if not path.exists():
+        return []
+    return list(parse_yaml(path.read_text(encoding="utf-8"), path).get("stages", {}))
+
+
+def _order_lock(names: Iterable[str]) -> None:
+    """Put the stages of dvc.lock in this order, since each was added when it came to its end."""
+    with Repo(_wait_for_lock=True) as repo, repo.lock:
+        locked = _locked_stages()
+        ordered = [name for name in dict.fromkeys([*names, *locked]) if name in locked]
+        if ordered != locked:
+            with modify_yaml(LOCK_FILE) as lock:
+                lock["stages"] = {name: lock["stages"][name] for name in ordered}
+
+
 def _visible_devices(slots: int) -> list[dict[str, str]]:
     """Environment of each slot: with several GPUs each has its own, in turn."""
     import torch  # here, since it takes seconds to load
@@ -56,11 +79,29 @@ def _visible_devices(slots: int) -> list[dict[str, str]]:
     return [{"CUDA_VISIBLE_DEVICES": listed[i % len(listed)]} for i in range(slots)]
 
 
-def _reproduce(name: str, environment: Mapping[str, str]) -> bool:
-    """Run one stage, its name before every line that it prints; True if it went well."""
-    command = ["dvc", "--wait-for-lock", "repro", "--single-item", name]
+def _reproduce(name: str, environment: Mapping[str, str], needs: Sequence[str] | None) -> bool:
+    """Bring one stage up to date; True if it went well.
+
+    Args:
+        name: of the stage.
+        environment: added to this process's.
+        needs: stages whose outputs to fetch before it runs, if it must; None: all data is here.
+    """
+    repro = ["repro", "--single-item", name]
+    if needs is not None:
+        repro += ["--allow-missing"]
+        dry = subprocess.run(["dvc", *repro, "--dry"], capture_output=True, text=True, check=False)
+        if dry.returncode == 0 and "Running stage" not in dry.stdout:
+            return True
+        if needs and not _dvc(name, environment, ["pull", *needs]):
+            return False
+    return _dvc(name, environment, repro)
+
+
+def _dvc(name: str, environment: Mapping[str, str], command: Sequence[str]) -> bool:
+    """Run a command of DVC, the stage's name before every line; True if it went well."""
     process = subprocess.Popen(
-        command,
+        ["dvc", "--wait-for-lock", *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -76,7 +117,7 @@ def _reproduce(name: str, environment: Mapping[str, str]) -> bool:
     return process.wait() == 0
 
 
-def reproduce(jobs: int, targets: Sequence[str] = ()) -> list[str]:
+def reproduce(jobs: int, targets: Sequence[str] = (), pull: bool = False) -> list[str]:
     """Bring every stage up to date, at most `jobs` at once.
 
     What does not depend on a failed stage is finished all the same.
@@ -84,11 +125,22 @@ def reproduce(jobs: int, targets: Sequence[str] = ()) -> list[str]:
     Args:
         jobs: stages at once; a training uses runtime.threads each.
         targets: stages to bring up to date with all that they need; none: every stage.
+        pull: in a clone without data, fetch the inputs of what must run, and nothing else.
+            `dvc repro --pull` fetches parts of outputs, which DVC then takes for changed, and
+            knows no way to the models of several stages in one folder.
 
     Returns:
         The stages that failed.
     """
-    sorter = TopologicalSorter(stage_graph(targets))
+    before, graph = _locked_stages(), stage_graph(targets)
+    try:
+        return _run_all(jobs, graph, pull)
+    finally:
+        _order_lock([*before, *graph])  # as `dvc repro` does: what is new comes last
+
+
+def _run_all(jobs: int, graph: Mapping[str, Sequence[str]], pull: bool) -> list[str]:
+    sorter = TopologicalSorter(graph)
     sorter.prepare()
     slots: SimpleQueue[dict[str, str]] = SimpleQueue()
     for environment in _visible_devices(jobs):
@@ -97,7 +149,7 @@ def reproduce(jobs: int, targets: Sequence[str] = ()) -> list[str]:
     def run(name: str) -> bool:
         environment = slots.get()
         try:
-            return _reproduce(name, environment)
+            return _reproduce(name, environment, graph[name] if pull else None)
         finally:
             slots.put(environment)
 

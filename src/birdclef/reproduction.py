@@ -13,6 +13,7 @@ import yaml
 from rich.table import Table
 
 SAME, WITHIN, DIFFERENT = "same bytes", "other bytes, scores agree", "DIFFERENT"
+STALE = "DVC.LOCK IS OF OTHER CODE OR PARAMETERS"
 
 
 class ReproductionError(RuntimeError):
@@ -24,7 +25,7 @@ class Comparison(NamedTuple):
 
     stage: str
     outputs: int
-    different: list[str]  # paths, and for scores by how much
+    different: list[str]  # paths, and for scores by how much; cmd, params
     verdict: str
 
 
@@ -95,11 +96,23 @@ def _compare(
     paths = sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
     gaps = {path: _gap(*(folder / path for folder in folders)) for path in paths}
     different = [path + (f" by {gap:.2g}" if gap is not None else "") for path, gap in gaps.items()]
+    if stale := _stale(committed, anew):
+        return Comparison(name, len(new), stale + different, STALE)
     agree = _trains(folders[1], anew) and set(old) == set(new)
     agree = agree and all(gap <= tolerance for gap in gaps.values() if gap is not None)
     return Comparison(
         name, len(new), different, SAME if not paths else WITHIN if agree else DIFFERENT
     )
+
+
+def _stale(committed: Mapping[str, Any], anew: Mapping[str, Any]) -> list[str]:
+    """What the committed stage says that it was made by, where that is no longer committed."""
+    old, new = (
+        {d["path"]: d["md5"] for d in s.get("deps", []) if d["path"].endswith(".py")}
+        for s in (committed, anew)
+    )
+    changed = [key for key in ("cmd", "params") if committed.get(key) != anew.get(key)]
+    return changed + sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
 
 
 def _gap(old: Path, new: Path) -> float | None:

@@ -6,7 +6,6 @@ everything that shaped it: other params or data start anew.
 
 import hashlib
 import io
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,17 +28,23 @@ def fingerprint(params: Iterable[BaseModel], files: Iterable[Path], *extra: obje
 
 
 class ResumePoint:
-    """The state after the last finished epoch of one run."""
+    """The state after the last finished epoch of one run.
+
+    Two runs of the same, as two tasks of a queue may be, share it: each state is what either would
+    have come to, and one may forget it while the other goes on.
+    """
 
     def __init__(self, folder: Path, key: str) -> None:
-        self.folder = folder / key
-        self.path = self.folder / "state.pt"
+        self.path = folder / f"{key}.pt"
 
     def load(self) -> dict[str, Any] | None:
         """The saved state; None if there is none. Weights only: nothing is executed."""
-        if not self.path.exists():
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
             return None
-        state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+        with file:
+            state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
         return state
 
     def save(self, state: dict[str, Any]) -> None:
@@ -50,4 +55,4 @@ class ResumePoint:
 
     def clear(self) -> None:
         """Forget it, once the outputs are written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.path.unlink(missing_ok=True)

@@ -16,7 +16,9 @@ from birdclef.evaluation import (
 )
 from birdclef.files import write_csv, write_json
 from birdclef.fold_outputs import (
+    TRAINED,
     TrainedModel,
+    drop_others,
     load_ensemble,
     read_curves,
     read_out_of_fold,
@@ -77,6 +79,8 @@ def main() -> None:
     params = load_params()
     labeled = load_labeled(params.clips)
     repeats = trained(params)
+    everyone = [model for seeds in repeats.values() for models in seeds for model in models]
+    drop_others(TRAINED, everyone)
     oof = out_of_fold(repeats, labeled) if params.train.scheme == "grouped" else {}
     ids, soundscapes = on_soundscapes(params, repeats, labeled.species)
     bootstraps, seed = params.evaluate.bootstraps, params.evaluate.seed
@@ -91,7 +95,6 @@ def main() -> None:
     write_csv(scores, METRICS / "levels.csv", float_format="%.5f")
     scores = species_table(labeled.species, oof, soundscapes)
     write_csv(scores, METRICS / "species.csv", float_format="%.5f")
-    everyone = [model for seeds in repeats.values() for models in seeds for model in models]
     write_csv(read_curves(everyone), METRICS / "learning_curves.csv", float_format="%.6f")
 
 

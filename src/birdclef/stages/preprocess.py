@@ -16,6 +16,7 @@ from birdclef.quarantine import Quarantined, write_quarantine
 INDEX, CLIPS, SOUNDSCAPES = Path("data/index"), Path("data/clips"), Path("data/soundscapes")
 KINDS = get_args(soundscapes.Kind)
 METRICS = Path("metrics/preprocess.json")
+NOTES = Path(".resume/preprocess")  # on files of this folder; runtime.resume_dir may be shared
 
 
 def pack_recordings(params: Params) -> tuple[int, list[Quarantined]]:
@@ -31,8 +32,7 @@ def pack_recordings(params: Params) -> tuple[int, list[Quarantined]]:
         make = partial(clips.pack_shard, str(label), files, root, CLIPS, settings)
         tasks.append(Task(CLIPS / f"{label}.npy", key, make))
     keep_only(CLIPS, {task.output.name for task in tasks})
-    notes = Path(params.runtime.resume_dir) / "preprocess" / "clips"
-    made = make_missing(tasks, notes, params.runtime.jobs, "recordings, by species")
+    made = make_missing(tasks, NOTES / "clips", params.runtime.jobs, "recordings, by species")
     packed = [clips.Packed(*result) for result in made]
     stored = sorted(tuple(row) for shard in packed for row in shard.stored)
     write_csv(pd.DataFrame(stored, columns=clips.INDEX_COLUMNS), CLIPS / "index.csv")
@@ -54,8 +54,7 @@ def store_soundscapes(params: Params) -> tuple[int, list[Quarantined]]:
         keep_only(
             SOUNDSCAPES / kind, {t.output.name for t in tasks if t.output.parent.name == kind}
         )
-    notes = Path(params.runtime.resume_dir) / "preprocess" / "soundscapes"
-    made = make_missing(tasks, notes, params.runtime.jobs, "soundscapes")
+    made = make_missing(tasks, NOTES / "soundscapes", params.runtime.jobs, "soundscapes")
     table[["samples", "reason"]] = pd.DataFrame(
         made, columns=["samples", "reason"], index=table.index
     )

@@ -8,7 +8,7 @@ import time
 
 from birdclef.datasets import SoundscapeWindows
 from birdclef.device import prepare
-from birdclef.fold_outputs import load_ensemble, trained_models
+from birdclef.fold_outputs import TRAINED, drop_others, load_ensemble, trained_models
 from birdclef.params import load_params
 from birdclef.prediction import predict_to_disk
 from birdclef.progress import console, progress
@@ -22,6 +22,7 @@ def main(teachers: str, students: str, seed: int) -> None:
     first = teachers == "l1"
     backbones = params.models.teacher_backbones if first else params.models.student_backbones
     models = trained_models(teachers, seed, backbones, folds)
+    drop_others(TRAINED / teachers / f"seed_{seed}", models)
     ensemble = load_ensemble(models, params.mel, params.clips)
     table = read_windows("unlabeled", params.clips)
     start = time.monotonic()

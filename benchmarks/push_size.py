@@ -1,0 +1,90 @@
+"""What a `dvc push` of a run at full size holds: the recipe's arithmetic, FLAC as measured.
+
+FLAC depends on the sound, so its bytes a second come from soundscapes that are given:
+
+    python benchmarks/push_size.py data/birdclef/birdclef-2024/unlabeled_soundscapes
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from birdclef.model import create_classifier, save_checkpoint
+from birdclef.params import Params, load_params
+from birdclef.soundscapes import store_soundscape
+
+RECORDINGS = 24_459 + 1_132 + 650 + 477 + 17 + 5_852  # 2024, earlier years, Xeno-Canto; no id twice
+SOUNDSCAPES, SOUNDSCAPE_S = 8_444, 240
+SPECIES = [f"bird{i:03d}" for i in range(182)]
+LEVELS = 2
+
+
+def flac_bytes_per_s(folder: Path, rate_hz: int) -> float:
+    """Bytes that a second of these soundscapes takes in the store."""
+    size, samples = 0, 0
+    with tempfile.TemporaryDirectory() as temporary:
+        target = Path(temporary) / "one.flac"
+        for source in sorted(folder.glob("*.ogg")):
+            samples += store_soundscape(source, target, rate_hz).samples
+            size += target.stat().st_size
+    return size * rate_hz / samples
+
+
+def checkpoint_bytes(params: Params) -> int:
+    """Of one model of all species."""
+    train = params.train.model_copy(update={"pretrained": False})
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "model.safetensors"
+        save_checkpoint(create_classifier(train, params.mel, params.clips, SPECIES, 0), path)
+        return path.stat().st_size
+
+
+def parts(params: Params, flac: float) -> Iterator[tuple[str, str, float]]:
+    """What it is, how it is reckoned, bytes."""
+    folds, species, weights = len(params.models.folds), len(SPECIES), checkpoint_bytes(params)
+    stored, clip_s = params.clips.stored_samples, params.clips.clip_s
+    windows = SOUNDSCAPES * round(SOUNDSCAPE_S / clip_s)
+    yield (
+        "clips, at most",
+        f"{RECORDINGS:,} recordings x 2 ends x {stored:,} samples x 2 bytes",
+        RECORDINGS * 2 * stored * 2,
+    )
+    yield (
+        "soundscapes",
+        f"{SOUNDSCAPES:,} x {SOUNDSCAPE_S} s x {flac:,.0f} bytes of FLAC",
+        SOUNDSCAPES * SOUNDSCAPE_S * flac,
+    )
+    yield (
+        "checkpoints",
+        f"{LEVELS} levels x {folds} folds x {weights:,} bytes",
+        LEVELS * folds * weights,
+    )
+    yield (
+        "out-of-fold predictions",
+        f"{LEVELS} levels x {RECORDINGS:,} recordings x {species} species x 4 bytes",
+        LEVELS * RECORDINGS * species * 4,
+    )
+    yield (
+        "pseudo labels",
+        f"{folds} folds x {windows:,} windows x {species} species x 2 bytes",
+        folds * windows * species * 2,
+    )
+    yield "exported model, about", f"{folds} folds x {weights:,} bytes", folds * weights
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="of soundscapes in ogg")
+    params = load_params("recipes/birdclef-2024.yaml")
+    flac = flac_bytes_per_s(parser.parse_args().folder, params.clips.sample_rate_hz)
+    print("| | | GB |\n|---|---|---|")
+    total = 0.0
+    for what, reckoned, size in parts(params, flac):
+        total += size
+        print(f"| {what} | {reckoned} | {size / 1e9:.2f} |")
+    print(f"| together | | {total / 1e9:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""DVC's queue on the pipeline: experiments at once, each in a folder of its own."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from repository import Repository, stages_run
+from test_interruptions import wait_until
+
+
+@pytest.fixture
+def queue(copy: Repository) -> Iterator[Repository]:
+    """One model a level, a folder for what killed tasks leave; no worker outlives the test."""
+    rounds = [{"teachers": "l1", "students": "l2"}]
+    copy.change("models", folds=[0], teacher_backbones=["default"], rounds=rounds)
+    copy.change("runtime", resume_dir=str(copy.folder / ".resume"))
+    yield copy
+    copy.run("dvc", "queue", "stop", "--kill")
+
+
+def _tasks(queue: Repository, status: str) -> int:
+    return queue.run("dvc", "queue", "status").count(status)
+
+
+def _wait_for_all(queue: Repository) -> None:
+    wait_until(lambda: not _tasks(queue, "Queued") + _tasks(queue, "Running"))
+
+
+def test_a_grid_runs_what_differs_and_no_data_stage(queue: Repository) -> None:
+    grid = "train.backbone=test_efficientnet,test_resnet", "train_l2.pseudo_ratio=0.5,1.0"
+    queue.run("dvc", "exp", "run", "--queue", "-S", grid[0], "-S", grid[1], "train_l2")
+    code = queue.folder / "src/birdclef/fold_run.py"
+    good = code.read_text()
+    code.write_text("raise SystemExit('edited after it was queued')")
+    queue.run("dvc", "queue", "start", "-j", "2")
+    _wait_for_all(queue)
+    code.write_text(good)
+    assert _tasks(queue, "Success") == 4
+    shown = json.loads(queue.run("dvc", "exp", "show", "--json"))
+    names = [e["name"] for group in shown[1]["experiments"] for e in group["revs"]]
+    assert len(names) == 4
+    ran = [stage for name in names for stage in stages_run(queue.run("dvc", "queue", "logs", name))]
+    assert {name.split("@")[0] for name in ran} == {"train_l1", "pseudo_label", "train_l2"}
+    queue.run("dvc", "exp", "apply", names[0])
+    assert not [s for s in stages_run(queue.run("dvc", "repro", "train_l2")) if "train" in s]
+    queue.run("dvc", "exp", "branch", names[1], "grid")
+    assert "grid" in queue.run("git", "branch")
+
+
+def test_a_killed_task_is_gone_on_with_by_the_next(queue: Repository) -> None:
+    task = ("dvc", "exp", "run", "--queue", "-S", "train_l1.epochs=60", "--name")
+    queue.run(*task, "first", "train_l1")
+    queue.run("dvc", "queue", "start")
+    wait_until(lambda: list(queue.folder.glob(".resume/*.pt")))
+    queue.run("dvc", "queue", "kill", "first")
+    wait_until(lambda: _tasks(queue, "Failed") == 1)
+    queue.run(*task, "second", "train_l1")
+    queue.run("dvc", "queue", "start")
+    _wait_for_all(queue)
+    assert _tasks(queue, "Success") == 1
+    shown = queue.run("dvc", "queue", "logs", "second")
+    assert stages_run(shown) == ["train_l1@0-default-0"]
+    assert "goes on after epoch" in shown
+    assert not list(queue.folder.glob(".resume/*.pt"))
