@@ -1,9 +1,9 @@
 """Peak memory of teacher inference and of a student's reading, by the number of soundscapes.
 
 Each soundscape has 48 windows, as the competition's have, and is a link to one of a few files at
-1 kHz, so that rows and files count and not decoding. Five teachers give made-up answers; the
-student reads 200 steps of 64 windows. What a process holds of its own is told apart from pages
-of files, which the system drops when it needs the room.
+1 kHz, so that rows and files count and not decoding. Five teachers give made-up answers, and the
+student reads 200 steps of 64 windows. What a process holds of its own is told apart from pages of
+files, which the system drops when it needs the room.
 
     python benchmarks/memory_curve.py --soundscapes 100 1000 10000
 """

@@ -3,16 +3,20 @@
 (a) forward, backward and optimiser on one fixed batch of images;
 (b) the trainer's own epochs: clips from the store, loudness, mixup, mel, loss, schedule.
 
-The two alternate, each in a process of its own, on the clips that the last run stored.
+They take turns, each in a process of its own, on the clips that the last run stored and the device
+that it would choose.
 
-    python benchmarks/training_loop.py [batch]
+    python benchmarks/training_loop.py --batch 64 --workers 0 1
 """
 
+import argparse
+import json
 import resource
 import subprocess
 import sys
 import time
 from itertools import count, islice
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -21,35 +25,43 @@ from torch.utils.data import DataLoader
 
 from birdclef.datasets import TrainingExamples
 from birdclef.device import prepare
+from birdclef.files import write_json
 from birdclef.model import create_classifier
 from birdclef.params import load_params
 from birdclef.training import FoldData, Trainer, parameter_groups
 from birdclef.training_data import load_labeled
 
-STEPS, WARM_UP, REPEATS = 6, 2, 3
+RESULTS = Path("benchmarks/results/training_loop.json")
+STEPS, WARM_UP = 6, 2
 
 
 def bare(batch: int) -> float:
     """Seconds a step on images that are already there."""
     params = load_params()
-    prepare(params.runtime)
+    device = prepare(params.runtime)
     classifier = create_classifier(params.train, params.mel, params.clips, list("abcdefghijkl"), 0)
-    model = classifier.backbone.train()
+    model = classifier.backbone.to(device).train()
     optimizer = torch.optim.AdamW(parameter_groups(model, 0.01), lr=1e-4, fused=True)
-    images = torch.randn(batch, 3, params.mel.n_mels, params.mel.n_frames)
+    scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+    images = torch.randn(batch, 3, params.mel.n_mels, params.mel.n_frames, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
-    targets = torch.zeros(batch, 12)
+    targets = torch.zeros(batch, 12, device=device)
     times = []
     for _ in range(WARM_UP + STEPS):
         start = time.perf_counter()
+        with torch.autocast(device.type, enabled=scaler.is_enabled()):
+            logits = model(images)
+        loss = functional.binary_cross_entropy_with_logits(logits.float(), targets)
         optimizer.zero_grad(set_to_none=True)
-        functional.binary_cross_entropy_with_logits(model(images), targets).backward()
-        optimizer.step()
+        scaler.scale(loss).backward()
+        loss.item()
+        scaler.step(optimizer)
+        scaler.update()
         times.append(time.perf_counter() - start)
     return median(times[WARM_UP:])
 
 
-def loop(batch: int) -> float:
+def loop(batch: int, workers: int) -> float:
     """Seconds a step of the trainer, reading included."""
     params = load_params()
     device = prepare(params.runtime)
@@ -60,7 +72,12 @@ def loop(batch: int) -> float:
     level = params.train_l1.model_copy(update={"epochs": 100})
     classifier = create_classifier(settings, params.mel, params.clips, labeled.species, 0)
     trainer = Trainer(classifier, data, 0, settings, level, 0.0, params.runtime, device)
-    loader = DataLoader(data.examples, batch_sampler=trainer.batches)
+    loader = DataLoader(
+        data.examples,
+        batch_sampler=trainer.batches,
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+    )
     generator = torch.Generator().manual_seed(0)
     classifier.train()
     times = []
@@ -75,22 +92,41 @@ def loop(batch: int) -> float:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["run"]:
-        seconds = {"bare": bare, "loop": loop}[sys.argv[2]](int(sys.argv[3]))
-        print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--workers", type=int, nargs="+", default=[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    batch = arguments.batch
+    if arguments.run:
+        seconds = bare(batch) if arguments.run == "bare" else loop(batch, arguments.workers[0])
+        print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]))
         return
-    batch = sys.argv[1] if len(sys.argv) > 1 else "64"
-    runs: dict[str, list[list[float]]] = {"bare": [], "loop": []}
-    for _ in range(REPEATS):
-        for name, found in runs.items():
-            shown = subprocess.check_output([sys.executable, __file__, "run", name, batch])
-            found.append([float(value) for value in shown.split()])
-    (bare_s, bare_gb), (loop_s, loop_gb) = (
-        [median(values) for values in zip(*found, strict=True)] for found in runs.values()
-    )
-    print(f"batch {batch}: bare step {bare_s:.3f} s, {bare_gb:.2f} GB at most")
-    print(f"batch {batch}: our loop  {loop_s:.3f} s, {loop_gb:.2f} GB at most")
-    print(f"the loop runs at {bare_s / loop_s:.0%} of the bare step's speed")
+    ways = {"bare step": ["--run", "bare"]}
+    for n in arguments.workers:
+        ways[f"our loop, {n} workers"] = ["--run", "loop", "--workers", str(n)]
+    found: dict[str, list[list[float]]] = {name: [] for name in ways}
+    for _ in range(arguments.rounds):
+        for name, options in ways.items():
+            command = [sys.executable, __file__, "--batch", str(batch), *options]
+            found[name].append(json.loads(subprocess.check_output(command)))
+    medians = {
+        name: [median(values) for values in zip(*runs, strict=True)] for name, runs in found.items()
+    }
+    bare_s, _ = medians["bare step"]
+    results = {
+        name: {
+            "s a step": round(seconds, 3),
+            "clips a second": round(batch / seconds, 1),
+            "of the bare step": f"{bare_s / seconds:.0%}",
+            "GB": round(gigabytes, 2),
+        }
+        for name, (seconds, gigabytes) in medians.items()
+    }
+    write_json(results, RESULTS)
+    for name, row in results.items():
+        print(f"{name:24}", ", ".join(f"{k} {v}" for k, v in row.items()))
 
 
 if __name__ == "__main__":

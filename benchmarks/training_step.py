@@ -1,64 +1,156 @@
-"""What the settings in birdclef.device buy: clips a second of one training step.
+"""What each setting buys: clips a second of one training step, mel included.
 
-Each variant runs in a process of its own, since an allocator is set up once.
+Each variant runs in a process of its own, since an allocator is set up once, and they take turns.
+A table of CPU settings, and where there is a GPU one of its own.
 
-    python benchmarks/training_step.py
+    python benchmarks/training_step.py --batch 64 --steps 8 --rounds 3
 """
 
+import argparse
+import json
+import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
+from statistics import median
+from typing import Any
 
 import torch
 from torch.nn import functional
 
-from birdclef import device
+from birdclef import device as device_module
+from birdclef.files import write_json
 from birdclef.model import create_classifier
 from birdclef.params import load_params
 from birdclef.training import parameter_groups
 
-VARIANTS = {
-    "as it comes": ("fill", "allocator"),
-    "kept memory": ("fill",),
-    "kept memory, no filling (the pipeline's)": (),
+RESULTS = Path("benchmarks/results/training_step.json")
+WARM_UP = 3
+OURS: dict[str, Any] = {
+    "device": "cpu",
+    "allocator": True,  # birdclef.memory
+    "fill": False,  # memory that deterministic algorithms would fill before use
+    "channels_last": True,
+    "threads": 2,
+    "precision": "float32",
+    "mel": "device",
+    "pinned": True,
+    "deterministic": True,
 }
-STEPS = 8
+PLAIN = {"allocator": False, "fill": True, "channels_last": False}
+CPU: dict[str, dict[str, Any]] = {
+    "as PyTorch comes, deterministic": PLAIN,
+    "... nothing filled": {"allocator": False, "channels_last": False},
+    "... channels_last": {"allocator": False},
+    "... kept memory: the pipeline": {},
+    "the pipeline without channels_last": {"channels_last": False},
+    "the pipeline, one thread": {"threads": 1},
+    "the pipeline, not deterministic": {"deterministic": False},
+}
+BFLOAT16: dict[str, dict[str, Any]] = {
+    "the pipeline in bfloat16": {"precision": "bfloat16"},
+    "the pipeline in bfloat16, one thread": {"precision": "bfloat16", "threads": 1},
+}
+HALF = {"device": "cuda", "precision": "float16"}
+CUDA: dict[str, dict[str, Any]] = {
+    "GPU, float32": {"device": "cuda"},
+    "GPU, float16: the pipeline": HALF,
+    "GPU, bfloat16": HALF | {"precision": "bfloat16"},
+    "GPU, float16 without channels_last": HALF | {"channels_last": False},
+    "GPU, float16, mel on the CPU": HALF | {"mel": "cpu"},
+    "GPU, float16, copies not pinned": HALF | {"pinned": False},
+    "GPU, float16, not deterministic": HALF | {"deterministic": False},
+}
 
 
-def measure(without: set[str]) -> float:
-    """Clips a second of forward, backward and optimiser, mel included, on made-up clips."""
-    params = load_params()
-    if "allocator" in without:
-        setattr(device, "keep_freed_memory", lambda: None)  # noqa: B010
-    device.prepare(params.runtime)
-    setattr(torch.utils.deterministic, "fill_uninitialized_memory", "fill" in without)  # noqa: B010
+def _prepare(setting: dict[str, Any]) -> torch.device:
+    if not setting["allocator"]:
+        setattr(device_module, "keep_freed_memory", lambda: None)  # noqa: B010
+    chosen = {"device": setting["device"], "threads": setting["threads"]}
+    device = device_module.prepare(load_params().runtime.model_copy(update=chosen))
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", setting["fill"])  # noqa: B010
+    if not setting["deterministic"]:
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.benchmark = True
+    return device
+
+
+def measure(setting: dict[str, Any], batch: int, steps: int) -> tuple[float, float]:
+    """Median seconds of forward, backward and optimiser on made-up clips; gigabytes at most."""
+    device, params = _prepare(setting), load_params()
     classifier = create_classifier(params.train, params.mel, params.clips, list("abcdefghijkl"), 0)
-    optimizer = torch.optim.AdamW(parameter_groups(classifier, 0.01), lr=1e-4, fused=True)
-    waveforms = torch.randn(32, params.clips.clip_samples)
-    targets = torch.zeros(32, 12)
+    layout = torch.channels_last if setting["channels_last"] else torch.contiguous_format
+    backbone = classifier.backbone.to(memory_format=layout).to(device).train()
+    front_end = classifier.front_end.to(device if setting["mel"] == "device" else "cpu")
+    optimizer = torch.optim.AdamW(parameter_groups(backbone, 0.01), lr=1e-4, fused=True)
+    dtype = getattr(torch, setting["precision"])
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+    waveforms, targets = torch.randn(batch, params.clips.clip_samples), torch.zeros(batch, 12)
+    if device.type == "cuda" and setting["pinned"]:
+        waveforms, targets = waveforms.pin_memory(), targets.pin_memory()
 
     def step() -> None:
+        here = waveforms if setting["mel"] == "cpu" else waveforms.to(device, non_blocking=True)
+        images = front_end(here).to(device, non_blocking=True).contiguous(memory_format=layout)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            logits = backbone(images)
+        truth = targets.to(device, non_blocking=True)
+        loss = functional.binary_cross_entropy_with_logits(logits.float(), truth)
         optimizer.zero_grad(set_to_none=True)
-        loss = functional.binary_cross_entropy_with_logits(classifier(waveforms), targets)
-        loss.backward()
-        optimizer.step()
+        scaler.scale(loss).backward()
+        loss.item()  # as the trainer does
+        scaler.step(optimizer)
+        scaler.update()
 
-    for _ in range(3):
+    times = []
+    for _ in range(WARM_UP + steps):
+        start = time.perf_counter()
         step()
-    start = time.perf_counter()
-    for _ in range(STEPS):
-        step()
-    return 32 * STEPS / (time.perf_counter() - start)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    on_gpu = device.type == "cuda" and torch.cuda.max_memory_allocated() / 1e9
+    return median(times[WARM_UP:]), on_gpu or resource.getrusage(
+        resource.RUSAGE_SELF
+    ).ru_maxrss / 1e6
+
+
+def _variants() -> dict[str, dict[str, Any]]:
+    variants = dict(CPU)
+    flags = Path("/proc/cpuinfo")
+    if flags.exists() and "bf16" in flags.read_text():
+        variants |= BFLOAT16
+    return variants | (CUDA if torch.cuda.is_available() else {})
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        print(measure(set(sys.argv[1].split(","))))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.run:
+        print(json.dumps(measure(json.loads(arguments.run), arguments.batch, arguments.steps)))
         return
-    for name, without in VARIANTS.items():
-        command = [sys.executable, __file__, ",".join(without) or "none"]
-        runs = [float(subprocess.check_output(command)) for _ in range(3)]
-        print(f"{name}: {sorted(runs)[1]:.0f} clips a second (median of 3 processes)")
+    variants = _variants()
+    sizes = ["--batch", str(arguments.batch), "--steps", str(arguments.steps)]
+    found: dict[str, list[list[float]]] = {name: [] for name in variants}
+    for _ in range(arguments.rounds):
+        for name, changes in variants.items():
+            command = [sys.executable, __file__, *sizes, "--run", json.dumps(OURS | changes)]
+            found[name].append(json.loads(subprocess.check_output(command)))
+    results = {}
+    for name, runs in found.items():
+        seconds, gigabytes = (median(values) for values in zip(*runs, strict=True))
+        results[name] = {
+            "clips a second": round(arguments.batch / seconds, 1),
+            "s a step": round(seconds, 3),
+            "GB": round(gigabytes, 2),
+        }
+        print(f"{name:40}", ", ".join(f"{k} {v}" for k, v in results[name].items()))
+    write_json(results, RESULTS)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """One run of everything through DVC, on a very small demo, in a repository of its own."""
 
+import csv
 import json
 import re
 import shutil
@@ -174,6 +175,33 @@ def test_the_same_inputs_give_the_same_bytes_two_stages_at_once(
     lock, expected = (r.folder / "dvc.lock" for r in (again, repository))
     assert lock.read_text() == expected.read_text()
     assert "up to date" in again.run("dvc", "status")
+
+
+def test_trained_on_everything_there_are_no_out_of_fold_scores_anywhere(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """One fold and no further round: absent, not wrong, and the rest is there."""
+    shutil.copytree(repository.folder, tmp_path / "copy")
+    copy = Repository(tmp_path / "copy", tmp_path / "home")
+    copy.change("train", scheme="all")
+    one = {"folds": [0], "teacher_backbones": ["default"]}
+    copy.change("models", **one, rounds=[{"teachers": "l1", "students": "l2"}])
+    said = copy.run("dvc", "repro")
+    assert "images/s" in said
+    assert "ROC-AUC" not in said
+    assert set(copy.metrics("evaluate")) == {"soundscapes"}
+    rows = {
+        name: list(csv.DictReader((copy.folder / f"metrics/{name}.csv").open()))
+        for name in ("calibration", "levels", "species", "learning_curves")
+    }
+    assert rows["calibration"] == []
+    assert {row["out_of_fold"] for row in rows["levels"] + rows["species"]} == {""}
+    assert {row["macro_roc_auc"] for row in rows["learning_curves"]} == {""}
+    about = json.loads(copy.run("birdclef", "model", "info", "--json"))
+    assert about["calibration"] is None
+    assert "out_of_fold" not in about["metrics"]
+    assert "out of fold" not in copy.run("birdclef", "report")
+    copy.run("birdclef", "docs")
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

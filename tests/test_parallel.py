@@ -58,6 +58,27 @@ def test_what_does_not_need_a_failed_stage_is_finished(monkeypatch: pytest.Monke
     assert set(runs.done) == {"a", "b@0", "d"}
 
 
+def test_after_ctrl_c_no_other_stage_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One stage runs, two more are ready; the one that runs was interrupted too."""
+    started = []
+
+    def run(name: str, _: Mapping[str, str]) -> bool:
+        started.append(name)
+        time.sleep(0.2)
+        return False
+
+    def interrupted(*_: object, **__: object) -> None:
+        time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parallel, "stage_graph", lambda _: {"a": [], "b": [], "c": []})
+    monkeypatch.setattr(parallel, "_reproduce", run)
+    monkeypatch.setattr(parallel, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(1)
+    assert len(started) == 1
+
+
 def test_several_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

@@ -90,18 +90,19 @@ def test_blocks_of_windows_change_nothing(transform: str, monkeypatch: pytest.Mo
     np.testing.assert_allclose(_labels(transform=transform), whole, rtol=1e-6)
 
 
+@pytest.mark.parametrize("ids", [["x", "x", "y"], ["b", "b", "a"], ["NA", "NA", "007"]])
 def test_what_is_written_is_read_by_the_student_of_its_fold(
-    tmp_path: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch, ids: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pseudo_labels, "_BLOCK", 1)
     starts = [0.0, 5.0, 0.0]
-    windows = pd.DataFrame({"soundscape_id": SOUNDSCAPES, "start_s": starts, "end_s": 5.0})
+    windows = pd.DataFrame({"soundscape_id": ids, "start_s": starts, "end_s": 5.0})
     params = PseudoLabelParams(teacher="same_fold", transform="none", max_logit=16.0, power=1.0)
-    write_pseudo_labels("l2", 0, windows, [1, 4], soft_labels(LOGITS[None], SOUNDSCAPES, params))
+    write_pseudo_labels("l2", 0, windows, [1, 4], soft_labels(LOGITS[None], ids, params))
     for fold, logits in zip([1, 4], LOGITS, strict=True):
         found = read_pseudo_labels("l2", 0, fold, small_params.clips)
-        assert [found.windows.names[i] for i in found.windows.soundscape] == SOUNDSCAPES
+        assert [found.windows.names[i] for i in found.windows.soundscape] == ids
         assert found.windows.start_s.tolist() == starts
         np.testing.assert_allclose(found.probabilities, _sigmoid(logits), atol=3e-4)
         assert all(file.is_file() for file in found.files)

@@ -156,15 +156,19 @@ def _run_all(jobs: int, graph: Mapping[str, Sequence[str]], pull: bool) -> list[
     failed: list[str] = []
     running: dict[Future[bool], str] = {}
     with ThreadPoolExecutor(jobs) as pool:
-        while sorter.is_active():
-            running |= {pool.submit(run, name): name for name in sorter.get_ready()}
-            if not running:
-                break  # all that is left waits for a failed stage
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                name = running.pop(future)
-                if future.result():
-                    sorter.done(name)
-                else:
-                    failed.append(name)
+        try:
+            while sorter.is_active():
+                running |= {pool.submit(run, name): name for name in sorter.get_ready()}
+                if not running:
+                    break  # all that is left waits for a failed stage
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    name = running.pop(future)
+                    if future.result():
+                        sorter.done(name)
+                    else:
+                        failed.append(name)
+        except BaseException:  # Ctrl-C reaches the stages that run; those that wait must not start
+            pool.shutdown(cancel_futures=True)
+            raise
     return sorted(failed)

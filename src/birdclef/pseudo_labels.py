@@ -143,6 +143,7 @@ def write_pseudo_labels(
 def read_pseudo_labels(level: str, seed: int, fold: int, clips: ClipsParams) -> PseudoLabels:
     """Read what the student of a fold learns from; neither windows nor labels are loaded whole."""
     files = [_folder(level, seed) / name for name in (_WINDOWS, _name(fold))]
-    table = pd.read_csv(files[0], dtype={"soundscape_id": str})
+    ids = {"soundscape_id": "category"}  # one string a soundscape, not one a window
+    table = pd.read_csv(files[0], dtype=ids, keep_default_na=False)
     windows = SoundscapeWindows(table, "unlabeled", clips)
     return PseudoLabels(windows, np.load(files[1], mmap_mode="r"), files)

@@ -1,0 +1,32 @@
+"""What folds and backbones leave behind, put together."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from birdclef.fold_outputs import OutOfFold, read_out_of_fold, trained_models, write_out_of_fold
+
+
+def test_folds_are_joined_and_backbones_of_a_fold_averaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    models = trained_models("l1", 0, ["one", "two"], [0, 1])
+    said = {"one": 0.2, "two": 0.6}
+    for model in models:
+        probabilities = np.full((2, 1), said[model.backbone] + 0.1 * model.fold, np.float32)
+        write_out_of_fold(model, OutOfFold([f"a{model.fold}", f"b{model.fold}"], probabilities))
+    found = read_out_of_fold(models)
+    assert found.recording_ids == ["a0", "b0", "a1", "b1"]
+    np.testing.assert_allclose(found.probabilities[:, 0], [0.4, 0.4, 0.5, 0.5], rtol=1e-6)
+
+
+def test_models_that_left_nothing_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    models = trained_models("l2", 3, ["one"], [0, 1])
+    write_out_of_fold(models[0], OutOfFold(["a"], np.zeros((1, 1), np.float32)))
+    with pytest.raises(FileNotFoundError, match=r"missing models/trained/l2/seed_3/one/fold_1/out"):
+        read_out_of_fold(models)
