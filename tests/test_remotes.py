@@ -108,3 +108,21 @@ def test_a_pull_that_breaks_off_goes_on(
     name_remote(other, store)
     other.run("dvc", "pull", LAST, "--with-deps")
     assert "up to date" in other.run("dvc", "status", LAST, "--with-deps")
+
+
+def test_a_push_that_breaks_off_goes_on(
+    first: Repository, store: servers.Store, tmp_path: Path
+) -> None:
+    if store.url.startswith("webdav"):
+        pytest.skip("such a server may keep half of an object: docs/troubleshooting.md")
+    empty = store._replace(url=f"{store.url}-empty")
+    with servers.stopping(empty, after=_half(first)) as stopped:
+        name_remote(first, stopped)
+        first.run("dvc", "push", LAST, "--with-deps", fails=True)
+    name_remote(first, empty)
+    first.run("dvc", "push", LAST, "--with-deps")
+    name_remote(first, store)
+    other = first.clone(tmp_path / "clone", tmp_path / "home")
+    name_remote(other, empty)
+    other.run("dvc", "pull", LAST, "--with-deps")
+    assert other.run("dvc", "status", LAST, "--with-deps").count("up to date") == 1

@@ -79,7 +79,8 @@ def compare(source: Path, clone: Path, tolerance: float) -> list[Comparison]:
 
 def table(stages: Sequence[Comparison]) -> Table:
     """A row a stage."""
-    shown = Table("stage", "outputs", "committed and made anew", "different")
+    shown = Table("stage", "outputs", "committed and made anew")
+    shown.add_column("different", overflow="fold")
     for stage in stages:
         shown.add_row(stage.stage, str(stage.outputs), stage.verdict, "\n".join(stage.different))
     return shown
