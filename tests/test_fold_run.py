@@ -91,6 +91,13 @@ def test_the_same_parameters_leave_the_same_bytes(
     assert _checkpoint(labeled, base) == base_checkpoint
 
 
+def test_loader_processes_change_nothing(
+    labeled: LabeledData, base: FoldParams, base_checkpoint: bytes
+) -> None:
+    runtime = base.runtime.model_copy(update={"workers": 2})
+    assert _checkpoint(labeled, base._replace(runtime=runtime)) == base_checkpoint
+
+
 @pytest.mark.parametrize(
     ("section", "changes"),
     [
