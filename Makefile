@@ -5,10 +5,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro reproduce check doctor pull report test test-remotes bench docs lint format lock clean
+.PHONY: help install repro reproduce check doctor pull report test test-remotes bench bench-training docs lint format lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
@@ -54,6 +54,12 @@ bench: install ## time the exported model, every engine, and write docs/speed.md
 	python -m pip install --quiet --constraint requirements.lock --editable ".[openvino]"
 	python benchmarks/engines.py
 	python benchmarks/inference.py --hours 15
+	@birdclef docs
+
+bench-training: install ## time training, setting by setting, and write docs/training-speed.md
+	python benchmarks/training_step.py
+	python benchmarks/training_loop.py --workers 0 1
+	python benchmarks/memory_curve.py
 	@birdclef docs
 
 docs: install ## fill the figures of docs/ from the last run

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from contextlib import chdir
 from pathlib import Path
 
@@ -95,7 +94,7 @@ def _megabytes(field: str) -> float:
 
 
 def run(what: str, folder: Path) -> None:
-    """Do it in this process; print its own memory at most, what was mapped at the end, seconds."""
+    """Do it in this process; print the most memory of its own, and with pages of files."""
     params = load_params(ROOT / "params.yaml")
     peak, stop = [_megabytes("RssAnon")], threading.Event()
 
@@ -105,14 +104,12 @@ def run(what: str, folder: Path) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    start = time.perf_counter()
     device = prepare(params.runtime.model_copy(update={"device": "cpu"}))
     with chdir(folder):
         teach(params, device) if what == "teachers" else learn()
-    seconds = time.perf_counter() - start
     stop.set()
     watcher.join()
-    print(json.dumps([peak[0], _megabytes("VmHWM"), seconds]))
+    print(json.dumps([peak[0], _megabytes("VmHWM")]))
 
 
 def measure(count: int) -> dict[str, float]:
@@ -122,9 +119,8 @@ def measure(count: int) -> dict[str, float]:
         for what in ("teachers", "student"):
             command = [sys.executable, __file__, "--run", what, temporary]
             shown = subprocess.check_output(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
-            own, whole, seconds = json.loads(shown)
-            row |= {f"{what}, MB": round(own), f"{what}, with files, MB": round(whole)}
-            row[f"{what}, s"] = round(seconds, 1)
+            own, whole = json.loads(shown)
+            row |= {f"{what}, MB": round(own), f"{what}, pages of files too": round(whole)}
     return row
 
 
