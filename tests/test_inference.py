@@ -102,6 +102,12 @@ def test_openvino_says_the_same(model: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(heard[0].probabilities, heard[1].probabilities, atol=1e-5)
 
 
+def test_a_file_that_cannot_be_parted_is_refused(model: Path) -> None:
+    pytest.importorskip("openvino")
+    with pytest.raises(EngineError, match="export it anew with `dvc repro export_onnx`"):
+        Detector(model, engine="openvino-bf16")
+
+
 def test_engines_that_are_not_there_are_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EngineError, match="'tpu' is none of onnxruntime, openvino"):
         Detector(model, engine="tpu")

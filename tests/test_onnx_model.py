@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnxruntime
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -156,6 +157,33 @@ def test_file_names_its_ends_and_holds_no_path_of_this_machine(model: Path) -> N
     content = model.read_bytes()
     assert str(Path(__file__).parents[1]).encode() not in content
     assert b"site-packages" not in content
+
+
+def test_the_image_that_the_networks_see_has_a_name(
+    graph: onnx.ModelProto, ensemble: Ensemble, small_params: Params
+) -> None:
+    """So that an engine can keep the mel in another precision than the networks."""
+    p, rows = small_params, noise(3, small_params)
+    shape = ["batch", 3, p.mel.n_mels, p.mel.n_frames]
+    shown = onnx.ModelProto()
+    shown.CopyFrom(graph)
+    value = onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, shape)
+    shown.graph.output.append(value)
+    found = onnxruntime.InferenceSession(shown.SerializeToString())
+    (image,) = found.run(["image"], {"waveform": rows})
+    expected = ensemble.front_end(torch.from_numpy(rows)).numpy()
+    np.testing.assert_allclose(image, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_mel_stays_exact_in_bfloat16(model: Path, small_params: Params, threads: int) -> None:
+    """Networks alone are rounded; any number of clips goes through both halves."""
+    pytest.importorskip("openvino")
+    detector = Detector(model, threads, "openvino-bf16")
+    for count in (1, 3):
+        rows = noise(count, small_params)
+        exact = Detector(model).probabilities(rows)
+        np.testing.assert_allclose(detector.probabilities(rows), exact, atol=0.02)
 
 
 def test_same_models_same_bytes(

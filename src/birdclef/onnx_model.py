@@ -15,7 +15,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from birdclef.engines import INPUT, METADATA, OUTPUT
+from birdclef.engines import IMAGE, INPUT, METADATA, OUTPUT
 from birdclef.exportable_mel import ExportableLogMel
 from birdclef.files import write_bytes
 from birdclef.metrics import macro_roc_auc
@@ -23,6 +23,7 @@ from birdclef.model import Ensemble
 from birdclef.params import ClipsParams, MelParams
 
 OPSET = 20
+_SCOPES, _FRONT_END = "pkg.torch.onnx.name_scopes", "'ensemble.front_end'"  # the exporter's notes
 
 
 class ParityError(RuntimeError):
@@ -40,7 +41,18 @@ class MeanProbabilities(nn.Module):
         return torch.sigmoid(self.ensemble(waveforms)).mean(dim=0)
 
 
-def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+def _name_image(model: onnx.ModelProto) -> None:
+    """Name what the front end hands to the networks, so that an engine can part them there."""
+    nodes = model.graph.node
+    scopes = [{item.key: item.value for item in node.metadata_props} for node in nodes]
+    inside = [_FRONT_END in scope.get(_SCOPES, "") for scope in scopes]
+    old = [node for node, is_inside in zip(nodes, inside, strict=True) if is_inside][-1].output[0]
+    for node in nodes:
+        for names in (node.input, node.output):
+            names[:] = [IMAGE if name == old else name for name in names]
+
+
+def _without_traces(model: onnx.ModelProto) -> None:
     """Drop the exporter's notes: they hold source paths of the machine that it ran on."""
     for item in [*model.graph.node, *model.graph.value_info, *model.graph.initializer]:
         item.ClearField("metadata_props")
@@ -50,7 +62,6 @@ def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
     model.graph.ClearField("metadata_props")
     model.graph.ClearField("value_info")
     model.ClearField("metadata_props")
-    return model
 
 
 def export(ensemble: Ensemble, mel: MelParams, clips: ClipsParams) -> onnx.ModelProto:
@@ -77,7 +88,9 @@ def export(ensemble: Ensemble, mel: MelParams, clips: ClipsParams) -> onnx.Model
             external_data=False,
             verbose=False,
         )
-        graph = _without_traces(onnx.load(path))
+        graph = onnx.load(path)
+    _name_image(graph)
+    _without_traces(graph)
     onnx.checker.check_model(graph, full_check=True)
     return graph
 
