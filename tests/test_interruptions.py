@@ -15,7 +15,7 @@ from birdclef.verification import verify
 from repository import Repository, stages_run
 
 
-def wait_until(true: Callable[[], object], seconds: float = 300) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 900) -> None:
     """Look often, since what is waited for may pass soon."""
     end = time.monotonic() + seconds
     while not true():

@@ -1,12 +1,17 @@
 """DVC's queue on the pipeline: experiments at once, each in a folder of its own."""
 
 import json
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from repository import Repository, stages_run
 from test_interruptions import wait_until
+
+PROCESSES = ".dvc/tmp/exps/run/*/*.pid"
 
 
 @pytest.fixture
@@ -17,6 +22,18 @@ def queue(copy: Repository) -> Iterator[Repository]:
     copy.change("runtime", resume_dir=str(copy.folder / ".resume"))
     yield copy
     copy.run("dvc", "queue", "stop", "--kill")
+
+
+def _start(queue: Repository, *options: str) -> None:
+    """Workers live on, and would hold a pipe open."""
+    subprocess.run(
+        ["dvc", "queue", "start", *options],
+        cwd=queue.folder,
+        env=queue.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
 
 
 def _tasks(queue: Repository, status: str) -> int:
@@ -33,7 +50,7 @@ def test_a_grid_runs_what_differs_and_no_data_stage(queue: Repository) -> None:
     code = queue.folder / "src/birdclef/fold_run.py"
     good = code.read_text()
     code.write_text("raise SystemExit('edited after it was queued')")
-    queue.run("dvc", "queue", "start", "-j", "2")
+    _start(queue, "-j", "2")
     _wait_for_all(queue)
     code.write_text(good)
     assert _tasks(queue, "Success") == 4
@@ -48,18 +65,23 @@ def test_a_grid_runs_what_differs_and_no_data_stage(queue: Repository) -> None:
     assert "grid" in queue.run("git", "branch")
 
 
+def _task(queue: Repository, name: str) -> int:
+    """Queue and start an experiment; the process group of its worker and stage."""
+    before = set(queue.folder.glob(PROCESSES))
+    change = ("-S", "train_l1.epochs=3000")
+    queue.run("dvc", "exp", "run", "--queue", *change, "--name", name, "train_l1")
+    _start(queue)
+    wait_until(lambda: set(queue.folder.glob(PROCESSES)) - before)
+    (file,) = set(queue.folder.glob(PROCESSES)) - before
+    wait_until(file.read_text)
+    return os.getpgid(int(file.read_text()))
+
+
 def test_a_killed_task_is_gone_on_with_by_the_next(queue: Repository) -> None:
-    task = ("dvc", "exp", "run", "--queue", "-S", "train_l1.epochs=60", "--name")
-    queue.run(*task, "first", "train_l1")
-    queue.run("dvc", "queue", "start")
+    """As when the machine goes down; what was trained lies in runtime.resume_dir."""
+    first = _task(queue, "first")
     wait_until(lambda: list(queue.folder.glob(".resume/*.pt")))
-    queue.run("dvc", "queue", "kill", "first")
-    wait_until(lambda: _tasks(queue, "Failed") == 1)
-    queue.run(*task, "second", "train_l1")
-    queue.run("dvc", "queue", "start")
-    _wait_for_all(queue)
-    assert _tasks(queue, "Success") == 1
-    shown = queue.run("dvc", "queue", "logs", "second")
-    assert stages_run(shown) == ["train_l1@0-default-0"]
-    assert "goes on after epoch" in shown
-    assert not list(queue.folder.glob(".resume/*.pt"))
+    os.killpg(first, signal.SIGKILL)
+    second = _task(queue, "second")
+    wait_until(lambda: "goes on after epoch" in queue.run("dvc", "queue", "logs", "second"))
+    os.killpg(second, signal.SIGKILL)
