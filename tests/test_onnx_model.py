@@ -164,7 +164,7 @@ def test_the_image_that_the_networks_see_has_a_name(
 ) -> None:
     """So that an engine can keep the mel in another precision than the networks."""
     p, rows = small_params, noise(3, small_params)
-    shape = ["batch", 3, p.mel.n_mels, p.mel.n_frames]
+    shape: list[str | int | None] = ["batch", 3, p.mel.n_mels, p.mel.n_frames]
     shown = onnx.ModelProto()
     shown.CopyFrom(graph)
     value = onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, shape)
