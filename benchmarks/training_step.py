@@ -3,7 +3,7 @@
 Each variant runs in a process of its own, since an allocator is set up once, and they take turns.
 A table of CPU settings, and where there is a GPU one of its own.
 
-    python benchmarks/training_step.py --batch 64 --steps 8 --rounds 3
+    python benchmarks/training_step.py --batch 64 --steps 6 --rounds 2
 """
 
 import argparse
@@ -127,8 +127,8 @@ def _variants() -> dict[str, dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--run", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
