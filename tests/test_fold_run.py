@@ -310,6 +310,7 @@ def test_a_run_that_goes_on_starts_the_line_where_it_was(
     with pytest.raises(_StoppedError):
         _shown(labeled, params, monkeypatch, terminal=None)
     monkeypatch.setattr(ResumePoint, "save", save)
-    lines = _shown(labeled, params, monkeypatch, terminal=None).splitlines()
+    first, *lines = _shown(labeled, params, monkeypatch, terminal=None).splitlines()
+    assert first.endswith("goes on after epoch 3")
     done = [re.sub(r".*: (\S+).* epoch (\S+).*", r"\1 \2", line) for line in lines]
     assert done == ["12/15 4/5", "15/15 5/5"]

@@ -62,7 +62,7 @@ def test_after_ctrl_c_no_other_stage_starts(monkeypatch: pytest.MonkeyPatch) -> 
     """One stage runs, two more are ready; the one that runs was interrupted too."""
     started = []
 
-    def run(name: str, _: Mapping[str, str]) -> bool:
+    def run(name: str, *_: object) -> bool:
         started.append(name)
         time.sleep(0.2)
         return False
@@ -74,6 +74,7 @@ def test_after_ctrl_c_no_other_stage_starts(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(parallel, "stage_graph", lambda _: {"a": [], "b": [], "c": []})
     monkeypatch.setattr(parallel, "_reproduce", run)
     monkeypatch.setattr(parallel, "wait", interrupted)
+    monkeypatch.setattr(parallel, "_order_lock", lambda _: None)
     with pytest.raises(KeyboardInterrupt):
         reproduce(1)
     assert len(started) == 1
