@@ -9,7 +9,7 @@ Five efficientvit_b0 with 182 species and random weights hear synthetic soundsca
 Rounds alternate. Then (b) again on twice the files, and as two processes on half of them each;
 with `--hours`, once more on one recording so long.
 
-    python benchmarks/inference.py --files 20 --rounds 3 --hours 15
+    python benchmarks/inference.py --files 20 --rounds 2 --hours 15
 """
 
 import argparse
@@ -194,7 +194,7 @@ def make_mel(folder: Path, params: Params) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--hours", type=float, default=0.0, help="of one long recording")
     parser.add_argument("--original", nargs=2, type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()

@@ -19,6 +19,7 @@ from birdclef.detections import (
 )
 from birdclef.formats import EVERY_WINDOW, WRITERS, Report, check, format_of
 from birdclef.inference import Detector, Heard
+from birdclef.memory import keep_freed_memory
 from birdclef.progress import progress
 from birdclef.spool import Spool, hear_all
 
@@ -113,6 +114,7 @@ def detect(
     Raises:
         ChoiceError, EngineError, ModelFileError, FileNotFoundError: before anything is heard.
     """
+    keep_freed_memory()
     form = format_of(out, choices.form)
     _check_choices(choices, form)
     recordings = find_recordings(paths)

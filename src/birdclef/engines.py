@@ -74,6 +74,7 @@ def _openvino(model: Path, threads: int, precision: str) -> Run:
         "PERFORMANCE_HINT": "THROUGHPUT",
         "NUM_STREAMS": str(threads),
         "INFERENCE_NUM_THREADS": str(threads),
+        "ENABLE_CPU_PINNING": "NO",  # the thread that decodes must find a core too
     }
     core = openvino.Core()
     compiled = [

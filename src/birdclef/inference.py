@@ -14,7 +14,7 @@ import numpy.typing as npt
 from birdclef.audio import AudioError, Waveform, stream
 from birdclef.engines import METADATA, load_engine, session
 
-BATCH = 8  # clips a call
+BATCH = 4  # clips a call: what is computed between layers stays in the processor's cache
 Probabilities = npt.NDArray[np.float32]
 T = TypeVar("T")
 U = TypeVar("U")
