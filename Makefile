@@ -57,7 +57,7 @@ bench: install ## time the exported model, every engine, and write docs/speed.md
 	@birdclef docs
 
 bench-training: install ## time training, setting by setting, and write docs/training-speed.md
-	python benchmarks/training_step.py
+	python benchmarks/training_step.py --steps 4 --rounds 1
 	python benchmarks/training_loop.py --rounds 2
 	python benchmarks/memory_curve.py
 	@birdclef docs

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +45,13 @@ class Repository:
         self.environment["PYTHONPATH"] = str(folder / "src")
 
     def run(self, *command: str, fails: bool = False) -> str:
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode != 0) == fails, f"{' '.join(command)}:\n{done.stdout}"
-        return done.stdout
+        process = self.start(*command, own_group=False)
+        shown, _ = process.communicate()
+        assert (process.returncode != 0) == fails, f"{' '.join(command)}:\n{shown}"
+        return shown
 
-    def start(self, *command: str) -> "subprocess.Popen[str]":
-        """The same, but without waiting: a process group of its own, for a test to kill."""
+    def start(self, *command: str, own_group: bool = True) -> "subprocess.Popen[str]":
+        """The same, but without waiting: in a process group of its own, for a test to kill."""
         return subprocess.Popen(
             command,
             cwd=self.folder,
@@ -65,8 +59,15 @@ class Repository:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
+            start_new_session=own_group,
         )
+
+    def run_and_commit(self, params: Mapping[str, Mapping[str, object]], *targets: str) -> None:
+        """Change sections of params.yaml, bring the targets up to date, commit."""
+        for section, values in params.items():
+            self.change(section, **values)
+        self.run("dvc", "repro", *targets)
+        self.commit()
 
     def change(self, section: str, **values: object) -> None:
         path = self.folder / "params.yaml"

@@ -30,11 +30,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A machine on which the data stages have run."""
     folder, home = (tmp_path_factory.mktemp(name) for name in ("first", "home"))
     first = working_copy(folder, home)
-    for section, values in SMALL.items():
-        first.change(section, **values)
-    first.run("dvc", "repro", LAST)
-    first.run("git", "add", "-A")
-    first.run("git", "commit", "-qm", "run")
+    first.run_and_commit(SMALL, LAST)
     return first
 
 

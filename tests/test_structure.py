@@ -126,3 +126,21 @@ def test_shorter_lists_leave_what_another_machine_has(copy: Repository, tmp_path
     ran = [name.split("@")[0] for name in stages_run(copy.run("dvc", "repro"))]
     assert not [name for name in ran if name.startswith("train")]
     assert copy.hashes() == lock
+
+
+def test_another_number_of_folds_splits_anew_and_decodes_nothing(copy: Repository) -> None:
+    """More folds train every model anew; as few as before come from the cache."""
+    params = copy.folder / "params.yaml"
+    before, lock = params.read_text(), copy.hashes()
+    rounds = [{"teachers": "l1", "students": "l2"}]
+    copy.change("folds", count=3)
+    copy.change("models", folds=[0, 1, 2], teacher_backbones=["default"], rounds=rounds)
+    ran = [name.split("@")[0] for name in stages_run(copy.run("dvc", "repro"))]
+    stages = ["pseudo_label", *["train_l2"] * 3, "evaluate", "export_onnx"]
+    assert ran == ["deduplicate", *["train_l1"] * 3, *stages]
+    folds = (copy.folder / "data/index/folds.csv").read_text().splitlines()[1:]
+    assert {line.rsplit(",", 1)[1] for line in folds} == {"0", "1", "2"}
+    params.write_text(before)
+    ran = [name.split("@")[0] for name in stages_run(copy.run("dvc", "repro"))]
+    assert not [name for name in ran if name.startswith("train")]
+    assert copy.hashes().items() >= lock.items()  # DVC keeps the entries of folds that are gone

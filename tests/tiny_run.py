@@ -39,11 +39,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """The working tree's tracked and new files, with the tiny parameters, run once."""
     folder, home = (tmp_path_factory.mktemp(name) for name in ("repository", "home"))
     repository = working_copy(folder, home)
-    for section, values in TINY.items():
-        repository.change(section, **values)
-    repository.run("dvc", "repro")
-    repository.run("git", "add", "-A")
-    repository.run("git", "commit", "-qm", "run")
+    repository.run_and_commit(TINY)
     return repository
 
 
