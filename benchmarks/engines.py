@@ -13,7 +13,7 @@ from birdclef.datasets import SoundscapeWindows
 from birdclef.engines import ENGINES, EngineError
 from birdclef.evaluation import label_windows, read_labels, window_targets
 from birdclef.files import write_json
-from birdclef.inference import BATCH, Detector
+from birdclef.inference import Detector
 from birdclef.metrics import macro_roc_auc
 from birdclef.params import load_params
 from birdclef.soundscapes import read_windows
@@ -30,7 +30,6 @@ def main() -> None:
     )
     sound = SoundscapeWindows(windows, "labeled", clips)
     waveforms = np.stack([sound[i].numpy() for i in range(len(sound))])
-    batches = [waveforms[i : i + BATCH] for i in range(0, len(waveforms), BATCH)]
     detectors = {}
     for engine in ENGINES:
         try:
@@ -41,6 +40,8 @@ def main() -> None:
     found = {}
     for repeat in range(1 + REPEATS):  # the first warms up
         for engine, detector in detectors.items():
+            size = detector.batch
+            batches = [waveforms[i : i + size] for i in range(0, len(waveforms), size)]
             start = time.perf_counter()
             found[engine] = np.concatenate(list(detector.run(batches)))
             times[engine] += [time.perf_counter() - start] if repeat else []

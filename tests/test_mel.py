@@ -108,7 +108,7 @@ def test_exportable_twin_agrees(params: Params, small_params: Params) -> None:
         waveform[2] = 0
         waveform[3] = _tone(p, 1000.0)
         plain, twin = LogMel(p.mel, p.clips), ExportableLogMel(p.mel, p.clips)
-        torch.testing.assert_close(twin(waveform), plain(waveform), atol=1e-4, rtol=0)
+        torch.testing.assert_close(twin(waveform), plain(waveform)[:, 1:], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -164,15 +164,15 @@ def test_the_image_that_the_networks_see_has_a_name(
 ) -> None:
     """So that an engine can keep the mel in another precision than the networks."""
     p, rows = small_params, noise(3, small_params)
-    shape: list[str | int | None] = ["batch", 3, p.mel.n_mels, p.mel.n_frames]
+    shape: list[str | int | None] = ["batch", 2, p.mel.n_mels, p.mel.n_frames]
     shown = onnx.ModelProto()
     shown.CopyFrom(graph)
     value = onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, shape)
     shown.graph.output.append(value)
     found = onnxruntime.InferenceSession(shown.SerializeToString())
     (image,) = found.run(["image"], {"waveform": rows})
-    expected = ensemble.front_end(torch.from_numpy(rows)).numpy()
-    np.testing.assert_allclose(image, expected, atol=1e-4)
+    expected = ensemble.front_end(torch.from_numpy(rows)).numpy()  # the mel twice
+    np.testing.assert_allclose(image, expected[:, 1:], atol=1e-4)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

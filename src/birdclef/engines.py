@@ -11,7 +11,9 @@ import onnxruntime
 
 # names inside the file; the image is what the mel hands to the networks
 INPUT, IMAGE, OUTPUT, METADATA = "waveform", "image", "probabilities", "birdclef"
-ENGINES = ("onnxruntime", "openvino", "openvino-bf16")
+# clips a call: what is computed between layers stays in the processor's cache
+BATCHES = {"onnxruntime": 4, "openvino": 4, "openvino-bf16": 8}
+ENGINES = tuple(BATCHES)
 Run = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 

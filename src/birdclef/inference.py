@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from birdclef.audio import AudioError, Waveform, stream
-from birdclef.engines import METADATA, load_engine, session
+from birdclef.engines import BATCHES, METADATA, load_engine, session
 
-BATCH = 4  # clips a call: what is computed between layers stays in the processor's cache
 Probabilities = npt.NDArray[np.float32]
 T = TypeVar("T")
 U = TypeVar("U")
@@ -81,6 +80,7 @@ class Detector:
         species: code, scientific_name and common_name of each output, in order.
         sample_rate_hz: rate of the model's input; files of any rate are resampled.
         clip_s: length of a window.
+        batch: clips a call of `probabilities` that the engine is fastest with.
         about: all that the file says of itself.
     """
 
@@ -102,6 +102,7 @@ class Detector:
         self.clip_s: float = self.about["clip_s"]
         self._threads = threads or cores()
         self.probabilities = load_engine(Path(model), engine, self._threads)
+        self.batch = BATCHES[engine]
 
     @property
     def clip_samples(self) -> int:
@@ -137,7 +138,7 @@ class Detector:
         step_s = self.step_s(overlap_s)
         blocks = stream(Path(path), self.sample_rate_hz)
         clips = _clips(blocks, self.clip_samples, round(step_s * self.sample_rate_hz))
-        rows = (row for batch in self.run(_batches(clips)) for row in batch)
+        rows = (row for batch in self.run(_batches(clips, self.batch)) for row in batch)
         for number, probabilities in enumerate(rows):
             yield Window(number * step_s, number * step_s + self.clip_s, probabilities)
 
@@ -178,7 +179,7 @@ class Detector:
                 yield block
 
         try:
-            for batch in _batches(_clips(counted(), self.clip_samples, step)):
+            for batch in _batches(_clips(counted(), self.clip_samples, step), self.batch):
                 yield _Part(path, batch, 0)
             problem = "" if samples else "0 samples decoded"
         except AudioError as error:
@@ -219,12 +220,12 @@ def _clips(blocks: Iterable[Waveform], length: int, step: int) -> Iterator[Wavef
         yield np.pad(rest, (0, length - len(rest)))
 
 
-def _batches(clips: Iterable[Waveform]) -> Iterator[Waveform]:
-    """(B, sample) of at most BATCH clips."""
+def _batches(clips: Iterable[Waveform], size: int) -> Iterator[Waveform]:
+    """(B, sample) of at most `size` clips."""
     batch: list[Waveform] = []
     for clip in clips:
         batch.append(clip)
-        if len(batch) == BATCH:
+        if len(batch) == size:
             yield np.stack(batch)
             batch = []
     if batch:

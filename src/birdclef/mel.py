@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from birdclef.params import ClipsParams, MelParams
 
-_STD_FLOOR = 1e-8  # silence stays silence instead of becoming NaN
+STD_FLOOR = 1e-8  # silence stays silence instead of becoming NaN
 
 
 def hop_length(mel: MelParams, clips: ClipsParams) -> int:
@@ -71,7 +71,7 @@ class LogMel(nn.Module):
         with torch.autocast(waveforms.device.type, enabled=False):
             waveforms = waveforms.float()
             deviation = waveforms.std(dim=1, keepdim=True, correction=0)
-            power = self.mel_power(waveforms / deviation.clamp(min=_STD_FLOOR))
+            power = self.mel_power(waveforms / deviation.clamp(min=STD_FLOOR))
             decibels = 10 * torch.log10(power.clamp(min=self.power_floor))
             image = ((decibels - self.center) / self.scale).unsqueeze(1)  # (B, 1, mel, frame)
             ramp = self.ramp.expand(image.shape[0], 1, -1, image.shape[3])

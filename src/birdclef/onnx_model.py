@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from birdclef.engines import IMAGE, INPUT, METADATA, OUTPUT
 from birdclef.exportable_mel import ExportableLogMel
+from birdclef.exportable_network import exportable
 from birdclef.files import write_bytes
 from birdclef.metrics import macro_roc_auc
 from birdclef.model import Ensemble
@@ -70,8 +71,9 @@ def export(ensemble: Ensemble, mel: MelParams, clips: ClipsParams) -> onnx.Model
     Input `waveform`: float32 (B, sample) at clips.sample_rate_hz, any level. Output
     `probabilities`: float32 (B, species).
     """
-    exportable = Ensemble(ExportableLogMel(mel, clips), ensemble.backbones, ensemble.species)
-    model = MeanProbabilities(exportable).cpu().eval()
+    networks = [exportable(backbone) for backbone in ensemble.backbones]
+    twin = Ensemble(ExportableLogMel(mel, clips), networks, ensemble.species)
+    model = MeanProbabilities(twin).cpu().eval()
     example = torch.zeros(2, clips.clip_samples)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own internals

@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from birdclef.audio import Waveform
-from birdclef.inference import BATCH, Detector
+from birdclef.inference import Detector
 
 METRICS, MODEL = Path("metrics"), Path("models/birdclef.onnx")
 _ORDINALS = {"l1": "first level", "l2": "second level", "l3": "third level"}
@@ -28,7 +28,7 @@ def _read(name: str) -> dict[str, Any]:
 def clips_per_second(model: Path, seconds: float = 2.0) -> float:
     """Model clips a second on this machine, mel and all folds included."""
     detector = Detector(model)
-    noise = np.random.default_rng(0).standard_normal((BATCH, detector.clip_samples))
+    noise = np.random.default_rng(0).standard_normal((detector.batch, detector.clip_samples))
     batch = noise.astype(np.float32)
     detector.probabilities(batch)  # warm up
     start = time.perf_counter()
