@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from birdclef.device import prepare
-from birdclef.params import Params
+from birdclef.params import Params, ParamsError
 
 
 @pytest.mark.parametrize(
@@ -29,5 +29,5 @@ def test_a_device_that_is_not_there_is_an_error(
     params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(RuntimeError, match=r"runtime\.device = 'cuda', .*; set auto or cpu"):
+    with pytest.raises(ParamsError, match=r"runtime\.device = 'cuda', .*; set auto or cpu"):
         prepare(params.runtime.model_copy(update={"device": "cuda"}))

@@ -1,11 +1,11 @@
 """The `birdclef` command. Each command imports what it needs, so that none needs PyTorch."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from birdclef.plain_errors import plain_errors
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Birds in recordings.")
 model_app = typer.Typer(no_args_is_help=True, help="Look into a model file, or export one.")
@@ -14,33 +14,19 @@ app.add_typer(model_app, name="model")
 MODEL = Path("models/birdclef.onnx")
 
 
-@contextmanager
-def _plain_errors() -> Generator[None, None, None]:
-    """Mistakes that a user can mend, as one line without a traceback."""
-    from birdclef.detections import ChoiceError
-    from birdclef.engines import EngineError
-    from birdclef.inference import ModelFileError
-
-    try:
-        yield
-    except (ChoiceError, EngineError, ModelFileError, OSError) as error:
-        raise SystemExit(str(error)) from None
-    except KeyboardInterrupt:
-        raise SystemExit("stopped; the same command goes on from here") from None
-
-
 @app.command()
+@plain_errors()
 def report() -> None:
     """Show the scores of the last run of the pipeline."""
     from rich import print
 
     from birdclef.report import model_lines, scores_table
 
-    with _plain_errors():
-        print(scores_table(), *model_lines(), sep="\n")
+    print(scores_table(), *model_lines(), sep="\n")
 
 
 @model_app.command()
+@plain_errors()
 def info(
     file: Annotated[Path, typer.Argument(help="The exported model.")] = MODEL,
     species: Annotated[bool, typer.Option("--species", help="List every species.")] = False,
@@ -52,8 +38,7 @@ def info(
     from birdclef.inference import read_metadata
     from birdclef.model_info import info_lines, species_lines
 
-    with _plain_errors():
-        about = read_metadata(file)
+    about = read_metadata(file)
     if json:
         print(dumps(about, indent=2, ensure_ascii=False))
     else:
@@ -61,6 +46,7 @@ def info(
 
 
 @model_app.command()
+@plain_errors()
 def export(
     out: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
     folds: Annotated[list[int], typer.Option("--fold", help="Held-out fold; repeat for more.")],
@@ -71,53 +57,41 @@ def export(
 
     The pipeline's own models/birdclef.onnx, with every fold, is made by `dvc repro`.
     """
-    from birdclef.params import ParamsError, load_params
+    from birdclef.params import load_params
     from birdclef.progress import console
 
-    try:
-        params = load_params()
-    except ParamsError as error:
-        raise SystemExit(str(error)) from None
+    params = load_params()
     level = params.models.rounds[-1].students if level is None else level
     seed = params.models.seeds[0] if seed is None else seed
     from birdclef.device import prepare
     from birdclef.exporting import write_folds
-    from birdclef.onnx_model import ParityError
 
-    with _plain_errors():
-        try:
-            prepare(params.runtime)
-            found = write_folds(params, level, seed, folds, out)
-        except ParityError as error:
-            raise SystemExit(str(error)) from None
+    prepare(params.runtime)
+    found = write_folds(params, level, seed, folds, out)
     console.print(f"{out}: differs from PyTorch by at most {found['parity']:.1e}")
 
 
 @app.command()
+@plain_errors()
 def doctor() -> None:
     """Print versions, device, processor, cache, remotes and space: for a bug report."""
     from birdclef.doctor import doctor as findings
-    from birdclef.params import ParamsError, load_params
+    from birdclef.params import load_params
 
-    try:
-        params = load_params()
-    except ParamsError as error:
-        raise SystemExit(str(error)) from None
+    params = load_params()
     for what, found in findings(params):
         print(f"{what:10}{found}")
 
 
 @app.command()
+@plain_errors()
 def check() -> None:
     """Find in seconds what would stop a long run; exits with 1 if something would."""
     from birdclef.checks import check as findings
-    from birdclef.params import ParamsError, load_params
+    from birdclef.params import load_params
     from birdclef.progress import console
 
-    try:
-        params = load_params()
-    except ParamsError as error:
-        raise SystemExit(str(error)) from None
+    params = load_params()
     bad = 0
     for finding in findings(params):
         mark = "[green]ok[/]" if finding.ok else "[red]no[/]"
@@ -129,6 +103,7 @@ def check() -> None:
 
 
 @app.command()
+@plain_errors()
 def repro(
     targets: Annotated[list[str] | None, typer.Argument(help="Stages; none: all.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at once.")] = 2,
@@ -139,15 +114,13 @@ def repro(
     """Do as `dvc repro`, but run stages that do not wait for each other at once."""
     from birdclef.parallel import reproduce
 
-    try:
-        failed = reproduce(jobs, targets or [], pull)
-    except ValueError as error:
-        raise SystemExit(str(error)) from None
+    failed = reproduce(jobs, targets or [], pull)
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}; all that does not need them is finished")
 
 
 @app.command()
+@plain_errors()
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.")],
     model: Annotated[Path, typer.Option(help="The exported model.")] = MODEL,
@@ -205,8 +178,7 @@ def predict(
     choices = Choices(
         form, min_confidence, own_thresholds, top_k, species_list, overlap, sample_submission
     )
-    with _plain_errors():
-        done = detect(paths, model, out, choices, scoring, threads, engine)
+    done = detect(paths, model, out, choices, scoring, threads, engine)
     for line in done.lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if done.bad:
@@ -214,6 +186,7 @@ def predict(
 
 
 @app.command()
+@plain_errors()
 def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Put good copies in place.")] = False,
 ) -> None:
@@ -221,10 +194,7 @@ def verify(
     from birdclef import verification
     from birdclef.progress import console
 
-    try:
-        files, faults = verification.verify(repair=repair)
-    except verification.VerificationError as error:
-        raise SystemExit(str(error)) from None
+    files, faults = verification.verify(repair=repair)
     for fault in faults:
         line = f"{fault.problem:8} {fault.path}: {fault.remedy}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -237,6 +207,7 @@ def verify(
 
 
 @app.command()
+@plain_errors()
 def reproduce(
     data_only: Annotated[bool, typer.Option("--data-only", help="Nothing that trains.")] = False,
     tolerance: Annotated[float, typer.Option(min=0, help="Of scores, on another CPU.")] = 0.05,
@@ -254,10 +225,7 @@ def reproduce(
     here = Path()
     with TemporaryDirectory(prefix="birdclef-") as folder:
         clone = Path(folder) / "clone"
-        try:
-            reproduction.reproduce(here, clone, reproduction.data_stages(here) if data_only else ())
-        except (reproduction.ReproductionError, FileNotFoundError) as error:
-            raise SystemExit(str(error)) from None
+        reproduction.reproduce(here, clone, reproduction.data_stages(here) if data_only else ())
         found = reproduction.compare(here, clone, tolerance)
     console.print(reproduction.table(found))
     if not {stage.verdict for stage in found} <= {reproduction.SAME, reproduction.WITHIN}:
@@ -265,14 +233,12 @@ def reproduce(
 
 
 @app.command()
+@plain_errors()
 def docs() -> None:
     """Fill the figures of docs/ from metrics/ and dvc.yaml; names what has changed."""
-    from birdclef.figures import FiguresError, fill_all
+    from birdclef.figures import fill_all
 
-    try:
-        print(*fill_all(), sep="\n")
-    except FiguresError as error:
-        raise SystemExit(str(error)) from None
+    print(*fill_all(), sep="\n")
 
 
 if __name__ == "__main__":

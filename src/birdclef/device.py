@@ -5,14 +5,14 @@ import os
 import torch
 
 from birdclef.memory import keep_freed_memory
-from birdclef.params import RuntimeParams
+from birdclef.params import ParamsError, RuntimeParams
 
 
 def prepare(runtime: RuntimeParams) -> torch.device:
     """Set torch up so that the same inputs give the same bytes, and choose the device.
 
     Raises:
-        RuntimeError: runtime.device is cuda and there is none.
+        ParamsError: runtime.device is cuda and there is none.
     """
     keep_freed_memory()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
@@ -21,7 +21,7 @@ def prepare(runtime: RuntimeParams) -> torch.device:
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  untyped
     torch.backends.cudnn.benchmark = False
     if runtime.device == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError(
+        raise ParamsError(
             "runtime.device = 'cuda', but torch finds no CUDA device; set auto or cpu"
         )
     name = "cuda" if torch.cuda.is_available() and runtime.device != "cpu" else "cpu"

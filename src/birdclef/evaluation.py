@@ -10,6 +10,7 @@ import pandas as pd
 
 from birdclef.labels import Matrix, multi_hot
 from birdclef.metrics import bootstrap_difference, macro_roc_auc, roc_auc_per_species
+from birdclef.params import ParamsError
 
 
 def label_windows(windows: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -23,14 +24,14 @@ def label_windows(windows: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
         The labelled windows with a column `labels` and their position in `windows` as index.
 
     Raises:
-        ValueError: there are labels, but none is for a window of this length.
+        ParamsError: there are labels, but none is for a window of this length.
     """
     keys = ["soundscape_id", "start_s", "end_s"]
     labels = labels.astype({"start_s": float, "end_s": float})
     joined = windows.reset_index().merge(labels, on=keys, validate="one_to_one")
     if len(labels) and len(windows) and joined.empty:
         row = labels.iloc[0]
-        raise ValueError(
+        raise ParamsError(
             f"no label of {len(labels)} is for a window of clips.clip_s ="
             f" {windows['end_s'].iloc[0] - windows['start_s'].iloc[0]:g} s; the first is for"
             f" {row['soundscape_id']} from {row['start_s']:g} to {row['end_s']:g} s"

@@ -9,7 +9,7 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
-from birdclef.params import ClipsParams, MelParams
+from birdclef.params import ClipsParams, MelParams, ParamsError
 
 STD_FLOOR = 1e-8  # silence stays silence instead of becoming NaN
 
@@ -18,12 +18,12 @@ def hop_length(mel: MelParams, clips: ClipsParams) -> int:
     """Samples between frames, so that a clip gives exactly `mel.n_frames` centred frames.
 
     Raises:
-        ValueError: no whole hop gives that many frames.
+        ParamsError: no whole hop gives that many frames.
     """
     hop = clips.clip_samples // (mel.n_frames - 1)
     frames = 1 + clips.clip_samples // max(hop, 1)
     if frames != mel.n_frames:
-        raise ValueError(
+        raise ParamsError(
             f"mel.n_frames = {mel.n_frames} does not divide a clip of {clips.clip_samples} samples;"
             f" hop {hop} gives {frames} frames: set mel.n_frames = {frames}"
         )

@@ -21,13 +21,17 @@ from dvc.utils.serialize import modify_yaml, parse_yaml
 _print_lock = threading.Lock()
 
 
+class StageError(ValueError):
+    """A stage that dvc.yaml does not have; the message names those that it has."""
+
+
 def stage_graph(targets: Sequence[str] = ()) -> dict[str, list[str]]:
     """Every stage and those that it depends on, or only `targets` and what they need.
 
     They are in the order in which DVC itself runs them.
 
     Raises:
-        ValueError: a target is no stage.
+        StageError: a target is no stage.
     """
     with Repo() as repo:
         graph = repo.index.graph
@@ -41,7 +45,7 @@ def stage_graph(targets: Sequence[str] = ()) -> dict[str, list[str]]:
     names = {*needs, *(name.split("@")[0] for name in needs)}
     if unknown := [target for target in targets if target not in names]:
         there_are = ", ".join(dict.fromkeys(name.split("@")[0] for name in needs))
-        raise ValueError(f"no stage is named {unknown[0]!r}; there are {there_are}")
+        raise StageError(f"no stage is named {unknown[0]!r}; there are {there_are}")
     wanted, open_names = set(), [n for n in needs if {n, n.split("@")[0]} & set(targets)]
     while open_names:
         name = open_names.pop()

@@ -9,7 +9,7 @@ import pandas as pd
 from birdclef.clips import ClipStore
 from birdclef.datasets import Indices, LabeledClips
 from birdclef.labels import targets_and_masks
-from birdclef.params import ClipsParams, Scheme
+from birdclef.params import ClipsParams, ParamsError, Scheme
 from birdclef.recordings import read_recordings, read_species
 
 INDEX = Path("data/index")
@@ -32,13 +32,13 @@ class LabeledData(NamedTuple):
         """Positions to train on and to validate on; with scheme `all` every one and none.
 
         Raises:
-            ValueError: either is empty in scheme `grouped`.
+            ParamsError: either is empty in scheme `grouped`.
         """
         if scheme == "all":
             return np.arange(len(self.folds)), np.zeros(0, np.int64)
         held_out = self.folds == fold
         if held_out.all() or not held_out.any():
-            raise ValueError(
+            raise ParamsError(
                 f"fold {fold} holds {held_out.sum()} of {len(held_out)} recordings: nothing is left"
                 " to train or to validate on; lower folds.count or add recordings"
             )

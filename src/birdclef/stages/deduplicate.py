@@ -11,6 +11,7 @@ from birdclef.fingerprints import Fingerprint, try_fingerprint
 from birdclef.folds import assign_folds, count_straddling
 from birdclef.matches import find_matches
 from birdclef.params import Params, load_params
+from birdclef.plain_errors import plain_errors
 from birdclef.progress import console, track
 from birdclef.recordings import read_recordings, read_species
 from birdclef.summaries import per_species_and_source, summarize
@@ -65,4 +66,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with plain_errors():
+        main()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from birdclef.demo import write_demo
 from birdclef.params import load_params
+from birdclef.plain_errors import plain_errors
 
 
 def main() -> None:
@@ -12,4 +13,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with plain_errors():
+        main()

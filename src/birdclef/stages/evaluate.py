@@ -26,6 +26,7 @@ from birdclef.fold_outputs import (
 )
 from birdclef.logits import sigmoid
 from birdclef.params import Params, load_params
+from birdclef.plain_errors import plain_errors
 from birdclef.prediction import predict_logits
 from birdclef.soundscapes import read_windows
 from birdclef.training_data import INDEX, LabeledData, load_labeled
@@ -99,4 +100,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with plain_errors():
+        main()

@@ -9,6 +9,7 @@ from birdclef.exporting import write_model
 from birdclef.files import write_json
 from birdclef.fold_outputs import trained_models
 from birdclef.params import load_params
+from birdclef.plain_errors import plain_errors
 from birdclef.resume import fingerprint
 from birdclef.training_data import INPUT_FILES
 
@@ -36,4 +37,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with plain_errors():
+        main()

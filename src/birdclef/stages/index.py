@@ -7,6 +7,7 @@ import pandas as pd
 from birdclef.files import write_csv, write_json
 from birdclef.layouts import COMPETITION
 from birdclef.params import load_params
+from birdclef.plain_errors import plain_errors
 from birdclef.recordings import read_corrections, to_table
 from birdclef.soundscape_tables import load_soundscapes
 from birdclef.sources import (
@@ -58,4 +59,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with plain_errors():
+        main()

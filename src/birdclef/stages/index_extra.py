@@ -4,6 +4,7 @@ from pathlib import Path
 
 from birdclef.files import write_csv, write_json
 from birdclef.params import load_params
+from birdclef.plain_errors import plain_errors
 from birdclef.recordings import read_corrections, read_recordings, read_species, to_table
 from birdclef.sources import count_reasons, describe, load_extras
 from birdclef.summaries import count_licenses
@@ -36,4 +37,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with plain_errors():
+        main()

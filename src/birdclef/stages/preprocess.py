@@ -11,6 +11,7 @@ from birdclef.files import write_csv, write_json
 from birdclef.finished import Task, keep_only, key_of, make_missing
 from birdclef.inputs import read_inputs
 from birdclef.params import Params, load_params
+from birdclef.plain_errors import plain_errors
 from birdclef.quarantine import Quarantined, write_quarantine
 
 INDEX, CLIPS, SOUNDSCAPES = Path("data/index"), Path("data/clips"), Path("data/soundscapes")
@@ -76,4 +77,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with plain_errors():
+        main()

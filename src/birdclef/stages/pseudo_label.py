@@ -10,6 +10,7 @@ from birdclef.datasets import SoundscapeWindows
 from birdclef.device import prepare
 from birdclef.fold_outputs import TRAINED, drop_others, load_ensemble, trained_models
 from birdclef.params import load_params
+from birdclef.plain_errors import plain_errors
 from birdclef.prediction import predict_to_disk
 from birdclef.progress import console, progress
 from birdclef.pseudo_labels import soft_labels, write_pseudo_labels
@@ -44,4 +45,5 @@ def main(teachers: str, students: str, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    with plain_errors():
+        main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -6,6 +6,7 @@ from birdclef.datasets import TrainingExamples
 from birdclef.fold_outputs import TrainedModel
 from birdclef.fold_run import FoldParams, train_fold
 from birdclef.params import load_params
+from birdclef.plain_errors import plain_errors
 from birdclef.training_data import load_labeled
 
 
@@ -20,4 +21,5 @@ def main(seed: int, backbone: str, fold: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    with plain_errors():
+        main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

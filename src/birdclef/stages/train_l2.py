@@ -9,6 +9,7 @@ from birdclef.datasets import TrainingExamples
 from birdclef.fold_outputs import TrainedModel
 from birdclef.fold_run import FoldParams, train_fold
 from birdclef.params import load_params
+from birdclef.plain_errors import plain_errors
 from birdclef.pseudo_labels import read_pseudo_labels
 from birdclef.training_data import load_labeled
 
@@ -26,4 +27,5 @@ def main(level: str, seed: int, backbone: str, fold: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    with plain_errors():
+        main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

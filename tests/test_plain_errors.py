@@ -1,0 +1,44 @@
+"""What a user can mend ends a program with the message alone; a bug keeps its traceback."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from birdclef.params import ParamsError
+from birdclef.plain_errors import plain_errors
+
+STAGES = Path("src/birdclef/stages").resolve()
+
+
+@pytest.mark.parametrize("error", [ParamsError("set x"), FileNotFoundError("a.csv not found")])
+def test_own_errors_and_those_of_the_system_end_with_their_message(error: Exception) -> None:
+    with pytest.raises(SystemExit) as end, plain_errors():
+        raise error
+    assert end.value.code == str(error)
+
+
+@pytest.mark.parametrize("error", [ValueError("of some library"), ZeroDivisionError()])
+def test_any_other_error_keeps_its_traceback(error: Exception) -> None:
+    with pytest.raises(type(error)), plain_errors():
+        raise error
+
+
+def test_a_stopped_program_says_how_to_go_on() -> None:
+    with pytest.raises(SystemExit, match="the same command goes on"), plain_errors():
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stage", sorted(p.stem for p in STAGES.glob("[!_]*.py")))
+def test_every_stage_ends_with_the_message_alone(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder without params.yaml none can begin."""
+    positions = {"train_l1": ["0", "default", "0"], "train_l2": ["l2", "0", "default", "0"]}
+    positions["pseudo_label"] = ["l1", "l2", "0"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [stage, *positions.get(stage, [])])
+    with pytest.raises(
+        SystemExit, match=r"^params\.yaml not found; run from the repository's root$"
+    ):
+        runpy.run_path(str(STAGES / f"{stage}.py"), run_name="__main__")
