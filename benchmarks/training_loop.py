@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from full_size import load_full_size
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
@@ -27,7 +28,6 @@ from birdclef.datasets import TrainingExamples
 from birdclef.device import prepare
 from birdclef.files import write_json
 from birdclef.model import create_classifier
-from birdclef.params import load_params
 from birdclef.training import FoldData, Trainer, parameter_groups
 from birdclef.training_data import load_labeled
 
@@ -37,7 +37,7 @@ STEPS, WARM_UP = 6, 2
 
 def bare(batch: int) -> float:
     """Seconds a step on images that are already there."""
-    params = load_params()
+    params = load_full_size()
     device = prepare(params.runtime)
     classifier = create_classifier(params.train, params.mel, params.clips, list("abcdefghijkl"), 0)
     model = classifier.backbone.to(device).train()
@@ -63,7 +63,7 @@ def bare(batch: int) -> float:
 
 def loop(batch: int, workers: int) -> float:
     """Seconds a step of the trainer, reading included."""
-    params = load_params()
+    params = load_full_size()
     device = prepare(params.runtime)
     labeled = load_labeled(params.clips)
     train, held_out = labeled.split(0, "grouped")

@@ -17,12 +17,12 @@ from statistics import median
 from typing import Any
 
 import torch
+from full_size import load_full_size
 from torch.nn import functional
 
 from birdclef import device as device_module
 from birdclef.files import write_json
 from birdclef.model import create_classifier
-from birdclef.params import load_params
 from birdclef.training import parameter_groups
 
 RESULTS = Path("benchmarks/results/training_step.json")
@@ -68,7 +68,7 @@ def _prepare(setting: dict[str, Any]) -> torch.device:
     if not setting["allocator"]:
         setattr(device_module, "keep_freed_memory", lambda: None)  # noqa: B010
     chosen = {"device": setting["device"], "threads": setting["threads"]}
-    device = device_module.prepare(load_params().runtime.model_copy(update=chosen))
+    device = device_module.prepare(load_full_size().runtime.model_copy(update=chosen))
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", setting["fill"])  # noqa: B010
     if not setting["deterministic"]:
         torch.use_deterministic_algorithms(False)
@@ -78,7 +78,7 @@ def _prepare(setting: dict[str, Any]) -> torch.device:
 
 def measure(setting: dict[str, Any], batch: int, steps: int) -> tuple[float, float]:
     """Median seconds of forward, backward and optimiser on made-up clips; gigabytes at most."""
-    device, params = _prepare(setting), load_params()
+    device, params = _prepare(setting), load_full_size()
     classifier = create_classifier(params.train, params.mel, params.clips, list("abcdefghijkl"), 0)
     layout = torch.channels_last if setting["channels_last"] else torch.contiguous_format
     backbone = classifier.backbone.to(memory_format=layout).to(device).train()

@@ -130,7 +130,7 @@ def test_exportable_twin_agrees_for_any_length(
 
 
 def test_hop_follows_from_frames(params: Params) -> None:
-    assert hop_length(params.mel, params.clips) == 717
+    assert hop_length(params.mel, params.clips) == 1006
     bad = params.mel.model_copy(update={"n_frames": 60_000})
     with pytest.raises(ValueError, match=r"mel\.n_frames = 60000 .* set mel\.n_frames = "):
         hop_length(bad, params.clips)
