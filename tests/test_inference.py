@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from birdclef.engines import EngineError
-from birdclef.inference import Detector, _clips
+from birdclef.inference import Detector, _batches
 from small_model import CLIP_S, says, write_model
 from sounds import RATE_HZ, ramp, tone, write
 
@@ -23,14 +23,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     blocks=st.lists(st.integers(0, 30), max_size=8),
     length=st.integers(1, 12),
     overlap=st.integers(0, 11),
+    size=st.integers(1, 4),
 )
 def test_clips_are_slices_of_the_padded_sound_however_it_arrives(
-    blocks: list[int], length: int, overlap: int
+    blocks: list[int], length: int, overlap: int, size: int
 ) -> None:
     step = max(1, length - overlap)
     sound = np.arange(1, sum(blocks) + 1, dtype=np.float32)
     pieces = np.split(sound, np.cumsum(blocks)[:-1]) if blocks else []
-    found = list(_clips(iter(pieces), length, step))
+    batches = list(_batches(iter(pieces), length, step, size))
+    assert all(len(batch) == size for batch in batches[:-1])
+    assert all(0 < len(batch) <= size for batch in batches)
+    found = [clip for batch in batches for clip in batch]
     count = 0 if not len(sound) else 1 + max(0, -(-(len(sound) - length) // step))
     padded = np.pad(sound, (0, length + count * step))
     expected = [padded[i * step : i * step + length] for i in range(count)]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from birdclef.audio import AudioError, Waveform, stream
 from birdclef.engines import BATCHES, METADATA, load_engine, session
@@ -137,8 +138,9 @@ class Detector:
         """
         step_s = self.step_s(overlap_s)
         blocks = stream(Path(path), self.sample_rate_hz)
-        clips = _clips(blocks, self.clip_samples, round(step_s * self.sample_rate_hz))
-        rows = (row for batch in self.run(_batches(clips, self.batch)) for row in batch)
+        step = round(step_s * self.sample_rate_hz)
+        batches = _batches(blocks, self.clip_samples, step, self.batch)
+        rows = (row for batch in self.run(batches) for row in batch)
         for number, probabilities in enumerate(rows):
             yield Window(number * step_s, number * step_s + self.clip_s, probabilities)
 
@@ -179,7 +181,7 @@ class Detector:
                 yield block
 
         try:
-            for batch in _batches(_clips(counted(), self.clip_samples, step), self.batch):
+            for batch in _batches(counted(), self.clip_samples, step, self.batch):
                 yield _Part(path, batch, 0)
             problem = "" if samples else "0 samples decoded"
         except AudioError as error:
@@ -204,29 +206,28 @@ def _ahead(function: Callable[[T], U], items: Iterable[T], threads: int) -> Iter
             yield waiting.popleft().result()
 
 
-def _clips(blocks: Iterable[Waveform], length: int, step: int) -> Iterator[Waveform]:
-    """Cut a stream of blocks into clips every `step` samples, the last one padded.
+def _batches(blocks: Iterable[Waveform], length: int, step: int, size: int) -> Iterator[Waveform]:
+    """Cut a stream of blocks into clips every `step` samples: (B, length) of at most `size`.
 
-    The last one is the first that reaches the end of the sound.
+    The last clip is the first that reaches the end of the sound, and is padded with zeros. Clips
+    that do not overlap are views: nothing is copied but what is left of a block.
     """
-    rest, any_yet = np.zeros(0, np.float32), False
+    whole = (size - 1) * step + length  # samples of a full batch
+    waiting, heard = [np.zeros(0, np.float32)], 0  # of the waiting samples, those in a clip already
     for block in blocks:
-        rest = np.concatenate([rest, block])
-        while len(rest) >= length:
-            yield rest[:length]
-            rest, any_yet = rest[step:], True
-    heard = length - step if any_yet else 0
+        waiting.append(block)
+        if sum(map(len, waiting)) < whole:
+            continue
+        rest = np.concatenate(waiting)
+        while len(rest) >= whole:
+            yield _cut(rest[:whole], length, step)
+            rest, heard = rest[size * step :], length - step
+        waiting = [rest]
+    rest = np.concatenate(waiting)
     if len(rest) > heard:
-        yield np.pad(rest, (0, length - len(rest)))
+        steps = max(0, -(-(len(rest) - length) // step))
+        yield _cut(np.pad(rest, (0, steps * step + length - len(rest))), length, step)
 
 
-def _batches(clips: Iterable[Waveform], size: int) -> Iterator[Waveform]:
-    """(B, sample) of at most `size` clips."""
-    batch: list[Waveform] = []
-    for clip in clips:
-        batch.append(clip)
-        if len(batch) == size:
-            yield np.stack(batch)
-            batch = []
-    if batch:
-        yield np.stack(batch)
+def _cut(samples: Waveform, length: int, step: int) -> Waveform:
+    return np.ascontiguousarray(sliding_window_view(samples, length)[::step])
