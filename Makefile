@@ -53,7 +53,7 @@ test-remotes: install ## push to and pull from real servers on this machine, whi
 bench: install ## time the exported model, every engine, and write docs/speed.md; minutes
 	python -m pip install --quiet --constraint requirements.lock --editable ".[openvino]"
 	python benchmarks/engines.py
-	python benchmarks/inference.py --hours 15
+	python benchmarks/inference.py --rounds 3 --hours 15
 	@birdclef docs
 
 bench-training: install ## time training, setting by setting, and write docs/training-speed.md
