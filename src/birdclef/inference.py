@@ -209,8 +209,8 @@ def _ahead(function: Callable[[T], U], items: Iterable[T], threads: int) -> Iter
 def _batches(blocks: Iterable[Waveform], length: int, step: int, size: int) -> Iterator[Waveform]:
     """Cut a stream of blocks into clips every `step` samples: (B, length) of at most `size`.
 
-    The last clip is the first that reaches the end of the sound, and is padded with zeros. Clips
-    that do not overlap are views: nothing is copied but what is left of a block.
+    The last clip is the first that reaches the end of the sound, and is padded with zeros. Blocks
+    are joined once for a batch, and clips that do not overlap are views of that.
     """
     whole = (size - 1) * step + length  # samples of a full batch
     waiting, heard = [np.zeros(0, np.float32)], 0  # of the waiting samples, those in a clip already
