@@ -72,11 +72,21 @@ class _KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("ema", [None, 0.9])
+def _in_mixed_precision(trainer: Trainer) -> Trainer:
+    """The trainer as on a GPU; the lower precision of a CPU is bfloat16."""
+    trainer.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=2)
+    return trainer
+
+
+@pytest.mark.parametrize(("ema", "mixed"), [(None, False), (0.9, False), (None, True)])
 def test_killed_after_any_epoch_it_ends_as_if_never_stopped(
-    tmp_path: Path, small_params: Params, ema: float | None
+    tmp_path: Path, small_params: Params, ema: float | None, mixed: bool
 ) -> None:
-    straight = _trainer(tmp_path / "a", small_params, ema=ema)
+    def trainer(folder: str) -> Trainer:
+        made = _trainer(tmp_path / folder, small_params, ema=ema)
+        return _in_mixed_precision(made) if mixed else made
+
+    straight = trainer("a")
     expected = straight.run(ResumePoint(tmp_path, "straight"), lambda _: None)
 
     def kill(_: EpochReport) -> None:
@@ -85,10 +95,12 @@ def test_killed_after_any_epoch_it_ends_as_if_never_stopped(
     resume = ResumePoint(tmp_path, "killed")
     for run in range(2):
         with pytest.raises(_KilledError):
-            _trainer(tmp_path / f"b{run}", small_params, ema=ema).run(resume, kill)
-    last = _trainer(tmp_path / "c", small_params, ema=ema)
+            trainer(f"b{run}").run(resume, kill)
+    last = trainer("c")
     found = last.run(resume, lambda _: None)
     assert last.history == straight.history
+    assert last.scaler.state_dict() == straight.scaler.state_dict()
+    assert not mixed or last.scaler.get_scale() > 1024  # not merely what one starts with
     np.testing.assert_array_equal(found, expected)
     for a, b in zip(_weights(straight), _weights(last), strict=True):
         assert torch.equal(a, b)
@@ -308,3 +320,39 @@ def test_gradients_are_clipped_by_value(tmp_path: Path, small_params: Params) ->
     trainer.step(batch, torch.Generator().manual_seed(0))
     grads = [p.grad.abs().max() for p in trainer.classifier.parameters() if p.grad is not None]
     assert max(grads) == pytest.approx(1e-4)
+
+
+def test_mixed_precision_clips_the_gradients_themselves_and_scores_in_full(
+    tmp_path: Path, small_params: Params
+) -> None:
+    """Scaled ones would be clipped 1024 times harder; the network is lowered, not the mel."""
+    level = small_params.train_l1.model_copy(update={"clip_grad": 1e-4})
+    params = small_params.model_copy(update={"train_l1": level})
+    trainer = _in_mixed_precision(_trainer(tmp_path, params))
+    seen: list[torch.dtype] = []
+    conv = next(m for m in trainer.classifier.backbone.modules() if isinstance(m, nn.Conv2d))
+    conv.register_forward_hook(
+        lambda _, inputs, output: seen.extend([inputs[0].dtype, output.dtype])
+    )
+    batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
+    before = _weights(trainer)
+    trainer.step(batch, torch.Generator().manual_seed(0))
+    grads = [p.grad.abs().max() for p in trainer.classifier.parameters() if p.grad is not None]
+    assert max(grads) == pytest.approx(1e-4)
+    assert not all(torch.equal(a, b) for a, b in zip(before, _weights(trainer), strict=True))
+    assert seen == [torch.float32, torch.bfloat16]
+    trainer.validate()
+    assert set(seen[2:]) == {torch.float32}
+
+
+def test_a_step_whose_scaled_gradients_overflow_is_left_out(
+    tmp_path: Path, small_params: Params
+) -> None:
+    trainer = _trainer(tmp_path, small_params)
+    trainer.scaler = torch.amp.GradScaler("cpu", init_scale=1e38)
+    batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
+    before = [p.clone() for p in trainer.classifier.parameters()]
+    trainer.step(batch, torch.Generator().manual_seed(0))
+    assert trainer.scaler.get_scale() < 1e38
+    after = trainer.classifier.parameters()
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
