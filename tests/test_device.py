@@ -20,6 +20,7 @@ def test_what_has_no_deterministic_way_is_an_error_on_a_cpu_and_a_warning_on_a_g
         assert prepare(runtime).type == chosen
         assert torch.get_num_threads() == 1
         assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.backends.cudnn.allow_tf32
         assert torch.is_deterministic_algorithms_warn_only_enabled() == (chosen == "cuda")
     finally:
         torch.use_deterministic_algorithms(True)

@@ -20,6 +20,7 @@ def prepare(runtime: RuntimeParams) -> torch.device:
     # nothing reads uninitialised memory, and filling it costs time
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  untyped
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # scores are in float32 on a GPU too
     if runtime.device == "cuda" and not torch.cuda.is_available():
         raise ParamsError(
             "runtime.device = 'cuda', but torch finds no CUDA device; set auto or cpu"

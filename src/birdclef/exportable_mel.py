@@ -40,7 +40,7 @@ class ExportableLogMel(LogMel):
         p, n_rows = mel.n_fft // self.q, -(-mel.win_length // self.q)
         c, d = torch.arange(p // 2 + 1), torch.arange(self.q)
         bins = c[:, None] + p * d  # (c, d)
-        bands = self.spectrogram.mel_scale.fb[torch.minimum(bins, mel.n_fft - bins)]
+        bands = self.filters.fb[torch.minimum(bins, mel.n_fft - bins)]
         bands[((2 * c) % p == 0)[:, None] & (2 * bins > mel.n_fft)] = 0  # met twice: count once
         used = bands.sum(dim=(0, 2)).nonzero().squeeze(1)
         # float64 until the end: the angles reach many turns

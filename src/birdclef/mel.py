@@ -48,29 +48,33 @@ class LogMel(nn.Module):
         self.power_floor = 10 ** (mel.floor_db / 10)
         with warnings.catch_warnings():  # the lowest bands are narrower than an FFT bin: empty
             warnings.filterwarnings("ignore", message="At least one mel filterbank")
-            self.spectrogram = torchaudio.transforms.MelSpectrogram(
+            self.filters = torchaudio.transforms.MelScale(
+                mel.n_mels,
                 clips.sample_rate_hz,
-                n_fft=mel.n_fft,
-                win_length=mel.win_length,
-                hop_length=hop_length(mel, clips),
-                f_min=mel.f_min,
-                f_max=mel.f_max,
-                n_mels=mel.n_mels,
-                mel_scale="htk",
+                mel.f_min,
+                mel.f_max,
+                n_stft=mel.n_fft // 2 + 1,
                 norm=None,
+                mel_scale="htk",
             )
+        self.spectrum = torchaudio.transforms.Spectrogram(
+            mel.n_fft, mel.win_length, hop_length(mel, clips), power=None
+        )
         ramp = torch.linspace(0, 1, mel.n_mels).reshape(1, 1, -1, 1)
         self.register_buffer("ramp", ramp, persistent=False)
 
     def mel_power(self, waveforms: Tensor) -> Tensor:
         """(B, sample) -> (B, mel, frame), linear power."""
-        power: Tensor = self.spectrogram(waveforms)
-        return power
+        spectrum = self.spectrum(waveforms)
+        power = spectrum.real.square() + spectrum.imag.square()  # abs() would take a root first
+        mel_power: Tensor = self.filters(power)
+        return mel_power
 
     def forward(self, waveforms: Tensor) -> Tensor:
         with torch.autocast(waveforms.device.type, enabled=False):
             waveforms = waveforms.float()
-            deviation = waveforms.std(dim=1, keepdim=True, correction=0)
+            centred = waveforms - waveforms.mean(dim=1, keepdim=True)
+            deviation = centred.square().mean(dim=1, keepdim=True).sqrt()
             power = self.mel_power(waveforms / deviation.clamp(min=STD_FLOOR))
             decibels = 10 * torch.log10(power.clamp(min=self.power_floor))
             image = ((decibels - self.center) / self.scale).unsqueeze(1)  # (B, 1, mel, frame)
