@@ -204,6 +204,23 @@ def test_trained_on_everything_there_are_no_out_of_fold_scores_anywhere(
     copy.run("birdclef", "docs")
 
 
+def test_without_labelled_soundscapes_only_their_scores_are_missing(copy: Repository) -> None:
+    """As in 2024, which has none."""
+    for name in ("index/soundscape_labels.csv", "soundscapes/labeled.csv"):
+        table = copy.folder / "data" / name
+        table.write_text(table.read_text().splitlines()[0] + "\n")
+    for stage in ("evaluate", "export_onnx"):
+        copy.run("python", "-m", f"birdclef.stages.{stage}")
+    assert set(copy.metrics("evaluate")) == {"out_of_fold", "calibration"}
+    levels = list(csv.DictReader((copy.folder / "metrics/levels.csv").open()))
+    assert {row["soundscapes"] for row in levels} == {""}
+    assert all(row["out_of_fold"] for row in levels)
+    assert "labelled soundscapes" not in copy.run("birdclef", "report")
+    about = json.loads(copy.run("birdclef", "model", "info", "--json"))
+    assert "soundscapes" not in about["metrics"]
+    copy.run("birdclef", "docs")
+
+
 def _contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from birdclef.params import Params
-from birdclef.soundscapes import read_window, store_soundscape, windows
+from birdclef.soundscapes import read_window, read_windows, store_soundscape, windows
 from sounds import RATE_HZ, tone, write
 
 
@@ -37,6 +37,13 @@ def test_windows_are_listed_in_the_order_of_time(params: Params) -> None:
         ["b", 5.0, 10.0],
         ["a", 0.0, 5.0],
     ]
+
+
+def test_where_there_is_no_soundscape_there_are_no_windows(tmp_path: Path, params: Params) -> None:
+    (tmp_path / "labeled.csv").write_text("soundscape_id,samples\n")
+    found = read_windows("labeled", params.clips, tmp_path)
+    assert found.empty
+    assert list(found.columns) == ["soundscape_id", "start_s", "end_s"]
 
 
 def test_overdriven_sound_is_clipped_not_wrapped(tmp_path: Path) -> None:

@@ -76,4 +76,4 @@ def read_window(path: Path, start_s: float, clips: ClipsParams) -> Waveform:
 def read_windows(kind: Kind, clips: ClipsParams, store: Path = STORE) -> pd.DataFrame:
     """List the windows of the stored soundscapes of one kind, as `windows` does."""
     table = pd.read_csv(store / f"{kind}.csv", dtype={"soundscape_id": str}, keep_default_na=False)
-    return windows(table, clips)
+    return windows(table.astype({"samples": "int64"}), clips)  # which no row would tell

@@ -9,7 +9,7 @@ import time
 from birdclef.datasets import SoundscapeWindows
 from birdclef.device import prepare
 from birdclef.fold_outputs import TRAINED, drop_others, load_ensemble, trained_models
-from birdclef.params import load_params
+from birdclef.params import ParamsError, load_params
 from birdclef.plain_errors import plain_errors
 from birdclef.prediction import predict_to_disk
 from birdclef.progress import console, progress
@@ -26,6 +26,12 @@ def main(teachers: str, students: str, seed: int) -> None:
     drop_others(TRAINED / teachers / f"seed_{seed}", models)
     ensemble = load_ensemble(models, params.mel, params.clips)
     table = read_windows("unlabeled", params.clips)
+    if table.empty:
+        raise ParamsError(
+            "no unlabelled soundscape is stored, so students would have nothing to learn from; add"
+            " birdclef-2024/unlabeled_soundscapes to data.root, or train teachers alone:"
+            " dvc repro train_l1"
+        )
     start = time.monotonic()
     windows = SoundscapeWindows(table, "unlabeled", params.clips)
     with progress(f"{len(models)} teachers", len(table)) as advance:
