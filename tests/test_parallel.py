@@ -81,14 +81,35 @@ def test_after_ctrl_c_no_other_stage_starts(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_several_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stage gets the one with the fewest, in whatever order stages end."""
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    dealt = [slot["CUDA_VISIBLE_DEVICES"] for slot in parallel._visible_devices(3)]
-    assert dealt == ["0", "1", "0"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    assert parallel._visible_devices(2)[1] == {"CUDA_VISIBLE_DEVICES": "7"}
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    assert parallel._visible_devices(2) == [{}, {}]
+    devices = parallel._Devices(parallel._visible_devices())
+    stages = [devices.one() for _ in range(6)]
+    dealt = [stage.__enter__()["CUDA_VISIBLE_DEVICES"] for stage in stages[:4]]
+    assert dealt == ["0", "1", "0", "1"]
+    for ended in (0, 2, 1, 3):
+        stages[ended].__exit__(None, None, None)
+    dealt = [stage.__enter__()["CUDA_VISIBLE_DEVICES"] for stage in stages[4:]]
+    assert dealt == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("count", "variable", "expected"),
+    [(2, "4,7", ["4", "7"]), (2, "0,1,-1,3", ["0", "1"]), (1, "GPU-5d3", ["GPU-5d3"]), (0, "", [])],
+)
+def test_gpus_are_those_that_torch_sees(
+    monkeypatch: pytest.MonkeyPatch, count: int, variable: str, expected: list[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    assert parallel._visible_devices() == expected
+
+
+def test_where_there_is_one_gpu_or_none_stages_choose_themselves() -> None:
+    for names in ([], ["0"]):
+        with parallel._Devices(names).one() as environment:
+            assert environment == {}
 
 
 def test_the_graph_is_dvcs_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,11 @@ what it writes, as soon as all that it depends on is done. dvc.lock comes out th
 import os
 import subprocess
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from pathlib import Path
-from queue import SimpleQueue
 
 from dvc.dvcfile import LOCK_FILE
 from dvc.repo import Repo
@@ -72,15 +72,36 @@ def _order_lock(names: Iterable[str]) -> None:
                 lock["stages"] = {name: lock["stages"][name] for name in ordered}
 
 
-def _visible_devices(slots: int) -> list[dict[str, str]]:
-    """Environment of each slot: with several GPUs each has its own, in turn."""
+def _visible_devices() -> list[str]:
+    """Each GPU as CUDA_VISIBLE_DEVICES names it; what stands behind an invalid one is not seen."""
     import torch  # here, since it takes seconds to load
 
     count = torch.cuda.device_count()
-    if count < 2:
-        return [{}] * slots
-    listed = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")
-    return [{"CUDA_VISIBLE_DEVICES": listed[i % len(listed)]} for i in range(slots)]
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
+    return listed.split(",")[:count]
+
+
+class _Devices:
+    """Lends each stage the GPU that has the fewest; with one or none, nothing is said."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._stages = dict.fromkeys(names, 0) if len(names) > 1 else {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def one(self) -> Generator[dict[str, str], None, None]:
+        """What to add to a stage's environment."""
+        if not self._stages:
+            yield {}
+            return
+        with self._lock:
+            name = min(self._stages, key=self._stages.__getitem__)
+            self._stages[name] += 1
+        try:
+            yield {"CUDA_VISIBLE_DEVICES": name}
+        finally:
+            with self._lock:
+                self._stages[name] -= 1
 
 
 def _reproduce(name: str, environment: Mapping[str, str], needs: Sequence[str] | None) -> bool:
@@ -146,16 +167,11 @@ def reproduce(jobs: int, targets: Sequence[str] = (), pull: bool = False) -> lis
 def _run_all(jobs: int, graph: Mapping[str, Sequence[str]], pull: bool) -> list[str]:
     sorter = TopologicalSorter(graph)
     sorter.prepare()
-    slots: SimpleQueue[dict[str, str]] = SimpleQueue()
-    for environment in _visible_devices(jobs):
-        slots.put(environment)
+    devices = _Devices(_visible_devices())
 
     def run(name: str) -> bool:
-        environment = slots.get()
-        try:
+        with devices.one() as environment:
             return _reproduce(name, environment, graph[name] if pull else None)
-        finally:
-            slots.put(environment)
 
     failed: list[str] = []
     running: dict[Future[bool], str] = {}
