@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 
@@ -44,7 +45,11 @@ def test_checkpoint_round_trip_and_same_bytes(tmp_path: Path, small_params: Para
 def test_ensemble_is_each_model_on_one_mel(small_params: Params) -> None:
     models = [_create(small_params, seed).eval() for seed in (1, 2)]
     waveforms = torch.randn(2, small_params.clips.clip_samples)
+    mels: list[object] = []
+    for model in models:
+        model.front_end.register_forward_hook(lambda *_: mels.append(1))
     together = Ensemble.of(models)(waveforms)
+    assert len(mels) == 1
     torch.testing.assert_close(together, torch.stack([m(waveforms) for m in models]))
     models[1].species = ["c", "b", "a"]
     with pytest.raises(ModelError, match="same species"):
@@ -54,6 +59,28 @@ def test_ensemble_is_each_model_on_one_mel(small_params: Params) -> None:
 def test_unknown_backbone_names_near_ones(small_params: Params) -> None:
     with pytest.raises(ModelError, match=r"efficientvit_b9.*no timm model.*efficientvit_b0"):
         _create(small_params, backbone="efficientvit_b9")
+
+
+def test_a_name_may_have_the_tag_of_its_weights(small_params: Params) -> None:
+    tagged = _create(small_params, backbone="mnasnet_small.lamb_in1k")
+    assert tagged.backbone_name == "mnasnet_small.lamb_in1k"
+
+
+def test_a_transformer_is_told_the_size_of_its_images(tmp_path: Path, small_params: Params) -> None:
+    """It is made for 160 x 160."""
+    waveforms = torch.randn(2, small_params.clips.clip_samples)
+    mel = small_params.mel.model_copy(update={"n_mels": 32, "n_frames": 48})
+    params = small_params.model_copy(update={"mel": mel})
+    model = _create(params, backbone="test_vit2").eval()
+    assert model(waveforms).shape == (2, 3)
+    save_checkpoint(model, tmp_path / "vit.safetensors")
+    loaded = load_checkpoint(tmp_path / "vit.safetensors", mel, small_params.clips)
+    torch.testing.assert_close(loaded(waveforms), model(waveforms))
+
+
+def test_a_backbone_that_cannot_be_built_says_for_which_images(small_params: Params) -> None:
+    with pytest.raises(ModelError, match=r"nest_tiny.* mel\.n_mels x mel\.n_frames = 32 x 33 \("):
+        _create(small_params, backbone="nest_tiny")
 
 
 def _donor(params: Params) -> dict[str, torch.Tensor]:
@@ -110,14 +137,38 @@ def test_weights_file_is_never_executed(tmp_path: Path, small_params: Params) ->
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.parametrize("content", [torch.zeros(3), {"epoch": 3}])
+def test_a_weights_file_has_tensors_by_name(
+    tmp_path: Path, small_params: Params, content: object
+) -> None:
+    torch.save(content, tmp_path / "w.pt")
+    with pytest.raises(ModelError, match=r"train\.pretrained: .*w\.pt is neither .*state_dict\(\)"):
+        _create(small_params, pretrained=str(tmp_path / "w.pt"))
+
+
 def test_missing_files_say_how_to_get_them(tmp_path: Path, small_params: Params) -> None:
-    with pytest.raises(ModelError, match="no such file"):
+    with pytest.raises(ModelError, match=r"train\.pretrained = .*no such file; name one"):
         _create(small_params, pretrained=str(tmp_path / "none.safetensors"))
     with pytest.raises(ModelError, match=r"dvc repro.*dvc pull"):
         load_checkpoint(tmp_path / "none.safetensors", small_params.mel, small_params.clips)
     (tmp_path / "bad.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(ModelError, match="no checkpoint of this pipeline"):
         load_checkpoint(tmp_path / "bad.safetensors", small_params.mel, small_params.clips)
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_timm_downloads_when_asked_to(
+    monkeypatch: pytest.MonkeyPatch, small_params: Params, pretrained: bool
+) -> None:
+    asked, create = [], timm.create_model
+
+    def record(name: str, pretrained: bool, **rest: object) -> torch.nn.Module:
+        asked.append(pretrained)
+        return create(name, pretrained=False, **rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("timm.create_model", record)
+    _create(small_params, pretrained=pretrained)
+    assert asked == [pretrained]
 
 
 def test_failed_download_says_what_to_do(

@@ -68,18 +68,26 @@ class Ensemble(nn.Module):
 
 
 def _create_backbone(
-    name: str, n_species: int, drop_rate: float, download: bool = False
+    name: str, n_species: int, mel: MelParams, drop_rate: float = 0.0, download: bool = False
 ) -> nn.Module:
-    if name not in timm.list_models():
+    if not timm.is_model(name):
         near = timm.list_models(f"*{name.split('_')[0]}*")[:8]
         raise ModelError(f"train.backbone = {name!r} is no timm model; near it: {', '.join(near)}")
+    about: Any = timm.get_pretrained_cfg(name)
+    size: dict[str, Any] = {}  # most take images of any size; transformers must be told
+    if about and about.fixed_input_size:
+        size = {"img_size": (mel.n_mels, mel.n_frames)}
     try:
         backbone = timm.create_model(
-            name, pretrained=download, num_classes=n_species, drop_rate=drop_rate
+            name, pretrained=download, num_classes=n_species, drop_rate=drop_rate, **size
         )
     except Exception as error:
         if not download:
-            raise
+            raise ModelError(
+                f"train.backbone = {name!r} cannot be built for images of mel.n_mels x"
+                f" mel.n_frames = {mel.n_mels} x {mel.n_frames} ({error}); change them, or choose"
+                " another"
+            ) from error
         raise ModelError(
             f"train.pretrained = true: the weights of {name} could not be downloaded ({error})."
             " Fetch its model.safetensors on a machine with internet access and set"
@@ -91,15 +99,21 @@ def _create_backbone(
 def _load_pretrained(backbone: nn.Module, path: Path, name: str) -> None:
     """Copy a weights file into a backbone, but for the classification head, which is new."""
     if not path.is_file():
-        raise ModelError(f"train.pretrained = {str(path)!r}: no such file")
+        raise ModelError(
+            f"train.pretrained = {str(path)!r}: no such file; name one that is there, a folder of"
+            f" <backbone>.safetensors, true (timm's download) or false (random weights)"
+        )
     try:
         if path.suffix == ".safetensors":
             weights = load_file(path)
         else:
             weights = torch.load(path, map_location="cpu", weights_only=True)
+        if not all(isinstance(value, Tensor) for value in weights.values()):
+            raise TypeError("it holds more than tensors by name")
     except Exception as error:
         raise ModelError(
-            f"{path} is neither safetensors nor a plain torch state dict: {error}"
+            f"train.pretrained: {path} is neither safetensors nor a plain torch state dict"
+            f" ({error}); save one with torch.save(model.state_dict(), ...)"
         ) from None
     own = backbone.state_dict()
     classifier: Any = backbone.pretrained_cfg
@@ -115,8 +129,19 @@ def _load_pretrained(backbone: nn.Module, path: Path, name: str) -> None:
     ]
     if wrong:
         shown = "; ".join(wrong[:5])
-        raise ModelError(f"{path} does not fit {name}: {shown} ({len(wrong)} tensors in all)")
+        raise ModelError(
+            f"train.pretrained: {path} does not fit train.backbone = {name}: {shown}"
+            f" ({len(wrong)} tensors in all); it must come from the same timm model"
+        )
     backbone.load_state_dict(kept, strict=False)
+
+
+def pretrained_file(train: TrainParams) -> Path | None:
+    """The file that train.pretrained names, a folder having one a backbone; None without one."""
+    if not isinstance(train.pretrained, str):
+        return None
+    path = Path(train.pretrained)
+    return path / f"{train.backbone}.safetensors" if path.is_dir() else path
 
 
 def create_classifier(
@@ -129,10 +154,8 @@ def create_classifier(
     """
     torch.manual_seed(seed)
     download = train.pretrained is True
-    backbone = _create_backbone(train.backbone, len(species), train.drop_rate, download)
-    if isinstance(train.pretrained, str):
-        path = Path(train.pretrained)
-        file = path / f"{train.backbone}.safetensors" if path.is_dir() else path
+    backbone = _create_backbone(train.backbone, len(species), mel, train.drop_rate, download)
+    if file := pretrained_file(train):
         _load_pretrained(backbone, file, train.backbone)
     return Classifier(LogMel(mel, clips), backbone, species, train.backbone)
 
@@ -153,7 +176,7 @@ def load_checkpoint(path: Path, mel: MelParams, clips: ClipsParams) -> Classifie
     try:
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {})[_METADATA_KEY])
-        backbone = _create_backbone(about["backbone"], len(about["species"]), drop_rate=0.0)
+        backbone = _create_backbone(about["backbone"], len(about["species"]), mel)
         backbone.load_state_dict(load_file(path))
     except FileNotFoundError:
         raise ModelError(f"{path} not found: run `dvc repro`, or `dvc pull` to fetch it") from None
