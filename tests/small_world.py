@@ -14,7 +14,7 @@ SPECIES = ["high", "low"]
 
 
 def labeled_clips(folder: Path, params: Params, recordings: int = 16) -> LabeledClips:
-    """Two species, one that sings high and one low, in a real clip store."""
+    """Two species, one that sings high and one low, in a real clip store; one label is unknown."""
     stored = []
     rng = np.random.default_rng(0)
     for i, species in enumerate(SPECIES):
@@ -30,4 +30,6 @@ def labeled_clips(folder: Path, params: Params, recordings: int = 16) -> Labeled
     targets = np.array([[row[1] == s for s in SPECIES] for row in stored], np.float32)
     ids = [row[0] for row in stored]
     store = ClipStore(folder, params.clips)
-    return LabeledClips(store, ids, targets, np.ones_like(targets), params.clips)
+    masks = np.ones_like(targets)
+    masks[1] = targets[1]
+    return LabeledClips(store, ids, targets, masks, params.clips)

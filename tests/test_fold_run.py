@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable, Sequence
 from contextlib import chdir
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,6 @@ from rich.console import Console
 
 from birdclef import fold_run, progress
 from birdclef.datasets import LabeledClips, TrainingExamples
-from birdclef.device import prepare
 from birdclef.fold_outputs import TrainedModel
 from birdclef.fold_run import FoldParams, train_fold
 from birdclef.model import load_checkpoint
@@ -203,24 +203,100 @@ def test_seeds_are_the_recipes_plus_the_fold(
     assert seeds == [expected, expected]
 
 
-def test_a_run_on_another_device_does_not_go_on_from_this_one(
+@pytest.fixture
+def resume_key(
     labeled: LabeledData, base: FoldParams, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys = []
+) -> Callable[..., str]:
+    """By what a training would look for a state to go on from, and no training."""
+    keys: list[str] = []
 
-    def resume_point(folder: Path, key: str) -> ResumePoint:
+    def resume_point(_: Path, key: str) -> None:
         keys.append(key)
-        return ResumePoint(folder, key)
+        raise _StoppedError
 
     monkeypatch.setattr(fold_run, "ResumePoint", resume_point)
-    monkeypatch.setattr(fold_run, "prepare", lambda _: SimpleNamespace(type="other"))
-    monkeypatch.setattr(fold_run, "_run_with_progress", _stop)
     monkeypatch.setattr(fold_run, "Trainer", lambda *_: None)
-    for _ in range(2):
+    monkeypatch.setattr(fold_run, "create_classifier", lambda *_: None)
+
+    def key(
+        model: tuple[Any, ...] = ("l1", 0, "default", 1),
+        pseudo_files: Sequence[Path] = (),
+        **sections: dict[str, Any],
+    ) -> str:
+        changed = {n: getattr(base, n).model_copy(update=v) for n, v in sections.items()}
+        examples = TrainingExamples(labeled.clips)
         with pytest.raises(_StoppedError):
-            _checkpoint(labeled, base)
-        monkeypatch.setattr(fold_run, "prepare", prepare)
-    assert keys[0] != keys[1]
+            train_fold(
+                TrainedModel(*model), base._replace(**changed), labeled, examples, 0.0, pseudo_files
+            )
+        return keys[-1]
+
+    return key
+
+
+def test_a_run_on_another_device_does_not_go_on_from_this_one(
+    resume_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = resume_key()
+    assert resume_key() == here
+    monkeypatch.setattr(fold_run, "prepare", lambda _: SimpleNamespace(type="other"))
+    assert resume_key() != here
+
+
+def test_a_run_goes_on_only_from_its_own_params_and_data(
+    resume_key: Callable[..., str], tmp_path: Path
+) -> None:
+    keys = [
+        resume_key(),
+        resume_key(train={"max_lr": 0.1}),
+        resume_key(level={"epochs": 9}),
+        resume_key(mel={"n_mels": 64}),
+        resume_key(clips={"shift_s": 0.2}),
+        resume_key(("l2", 0, "default", 1)),
+        resume_key(("l1", 1, "default", 1)),
+        resume_key(("l1", 0, "test_resnet", 1)),
+        resume_key(("l1", 0, "default", 2)),
+    ]
+    for file in INPUT_FILES:
+        file.write_text("other data")
+        keys.append(resume_key())
+        file.write_text("")
+    for content in ("some", "others"):
+        (tmp_path / "fold_1.npy").write_text(content)
+        keys.append(resume_key(pseudo_files=[tmp_path / "fold_1.npy"]))
+        (tmp_path / "w.safetensors").write_text(content)
+        keys.append(resume_key(train={"pretrained": str(tmp_path / "w.safetensors")}))
+    assert len(set(keys)) == len(keys)
+    assert resume_key(runtime={"workers": 3, "jobs": 3}) == keys[0]
+
+
+def test_windows_are_learnt_from_as_told(
+    labeled: LabeledData, base: FoldParams, base_checkpoint: bytes
+) -> None:
+    """Two ratios, and the same windows with other labels, leave other weights."""
+
+    def student(ratio: float, label: float) -> bytes:
+        windows = [labeled.clips[i] for i in range(4)]
+        pseudo_labels = np.full((4, 2), label, np.float16)
+        examples = TrainingExamples(labeled.clips, windows, pseudo_labels)  # type: ignore[arg-type]
+        model = TrainedModel("l2", 0, "default", 1)
+        train_fold(model, base, labeled, examples, ratio)
+        return model.checkpoint.read_bytes()
+
+    found = [student(0.5, 0.9), student(1.0, 0.9), student(0.5, 0.1)]
+    assert len({base_checkpoint, *found}) == 4
+
+
+def test_a_species_that_nobody_trains_on_is_named(
+    labeled: LabeledData, base: FoldParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds = np.where(labeled.clips.targets[:, 0] > 0, 1, 0)
+    monkeypatch.setattr(fold_run, "Trainer", _stop)
+    shown = io.StringIO()
+    monkeypatch.setattr(fold_run, "console", Console(file=shown, width=200))
+    with pytest.raises(_StoppedError):
+        _checkpoint(labeled._replace(folds=folds), base)
+    assert f"no recording of {SPECIES[0]} to train on: this model" in shown.getvalue()
 
 
 def _stop(*_: object) -> None:
@@ -236,9 +312,16 @@ def test_each_stage_hands_on_its_own_section(
         monkeypatch.setattr(stage, "load_params", lambda: small_params)
         monkeypatch.setattr(stage, "load_labeled", lambda _: SimpleNamespace(clips="clips"))
         monkeypatch.setattr(stage, "train_fold", lambda *args: given.append(args))
-    monkeypatch.setattr(train_l2, "read_pseudo_labels", lambda *_: pseudo)
+    read: list[object] = []
+
+    def read_pseudo_labels(*args: object) -> PseudoLabels:
+        read.append(args)
+        return pseudo
+
+    monkeypatch.setattr(train_l2, "read_pseudo_labels", read_pseudo_labels)
     train_l1.main(1, "default", 2)
     train_l2.main("l3", 1, "default", 2)
+    assert read == [("l3", 1, 2, small_params.clips)]
     (teacher, first, _, clips), (student, second, _, both, ratio, files) = given
     assert (teacher, student) == (("l1", 1, "default", 2), ("l3", 1, "default", 2))
     assert (first.level, second.level) == (small_params.train_l1, small_params.train_l2)

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from birdclef.params import Params
-from birdclef.training_data import LabeledData
+from birdclef.recordings import COLUMNS
+from birdclef.training_data import LabeledData, load_labeled
 from small_world import SPECIES, labeled_clips
 
 
@@ -46,3 +48,26 @@ def test_species_that_nobody_trains_on_are_named(tmp_path: Path, small_params: P
     of_first = np.flatnonzero(labeled.clips.targets[:, 0])
     assert labeled.without_recordings(of_first) == [SPECIES[1]]
     assert labeled.without_recordings(np.arange(16)) == []
+
+
+def test_tables_and_clips_are_put_together(tmp_path: Path, small_params: Params) -> None:
+    """In the order of ids; a recording without clips is left out, a secondary label is unknown."""
+    labeled_clips(tmp_path, small_params)
+    rows = [("low1", "low", "high", 2), ("gone", "low", "", 0), ("high0", "high", "", 1)]
+    table = pd.DataFrame("", index=range(3), columns=list(COLUMNS))
+    table["recording_id"] = [row[0] for row in rows]
+    table["primary_label"] = [row[1] for row in rows]
+    table["secondary_labels"] = [row[2] for row in rows]
+    table.to_csv(tmp_path / "kept.csv", index=False)
+    folds = pd.DataFrame({"recording_id": [r[0] for r in rows], "fold": [r[3] for r in rows]})
+    folds.to_csv(tmp_path / "folds.csv", index=False)
+    species = pd.DataFrame({"species": SPECIES, "scientific_name": "", "common_name": ""})
+    species.to_csv(tmp_path / "species.csv", index=False)
+    labeled = load_labeled(small_params.clips, tmp_path, tmp_path)
+    assert labeled.clips.recording_ids == ["high0", "low1"]
+    assert labeled.primary_labels == ["high", "low"]
+    assert labeled.folds.tolist() == [1, 2]
+    assert labeled.clips.targets.tolist() == [[1, 0], [0, 1]]
+    assert labeled.clips.masks.tolist() == [[1, 1], [0, 1]]
+    _, targets, mask = labeled.clips.random_clip(1, np.random.default_rng(0))
+    assert (targets.tolist(), mask.tolist()) == ([0, 1], [0, 1])

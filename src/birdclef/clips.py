@@ -1,12 +1,14 @@
 """Shard store: the ends of each recording, 16-bit, one .npy a species that numpy maps.
 
 A recording keeps its first and last `clip_s + shift_s` seconds, or all of it when it is shorter
-than both; each is scaled to the full 16 bits, so that a very quiet one loses nothing.
+than both; each is scaled to the full 16 bits, so that a very quiet one loses nothing. The index
+has a checksum of each, so that it tells by itself whether the sound is the same.
 
     shard   |--head--|--tail--|--whole short recording--|--head--|--tail--| ...
 """
 
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,13 +22,13 @@ from birdclef.params import ClipsParams
 from birdclef.quarantine import Quarantined
 
 _FULL_SCALE = 32767
-INDEX_COLUMNS = ["recording_id", "shard", "offset", "length", "scale"]
+INDEX_COLUMNS = ["recording_id", "shard", "offset", "length", "scale", "crc32"]
 
 
 class Packed(NamedTuple):
     """What became of the recordings of one shard: rows of the index, rows of the quarantine."""
 
-    stored: list[tuple[str, str, int, int, float]]
+    stored: list[tuple[str, str, int, int, float, int]]
     quarantined: list[Quarantined]
 
 
@@ -72,8 +74,10 @@ def pack_shard(
                 except AudioError as error:
                     packed.quarantined.append(Quarantined(recording_id, path, str(error)))
                     continue
-                file.write(samples.tobytes())
-                packed.stored.append((recording_id, shard, offset, len(samples), scale))
+                packed_bytes = samples.tobytes()
+                file.write(packed_bytes)
+                row = (recording_id, shard, offset, len(samples), scale, zlib.crc32(packed_bytes))
+                packed.stored.append(row)
                 offset += len(samples)
             file.seek(0)
             _write_header(file, offset)  # numpy pads headers so that the length can grow in place
@@ -106,7 +110,7 @@ class ClipStore:
         return self._shards[name]
 
     def _read(self, recording_id: str, end: slice) -> Waveform:
-        shard, offset, length, scale = self._rows[recording_id]
+        shard, offset, length, scale, _ = self._rows[recording_id]
         samples = self._shard(shard)[offset : offset + length][end]
         return samples.astype(np.float32) * np.float32(scale)
 

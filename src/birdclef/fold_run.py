@@ -12,7 +12,7 @@ from birdclef.device import prepare
 from birdclef.files import write_csv
 from birdclef.fold_outputs import OutOfFold, TrainedModel, write_out_of_fold
 from birdclef.logits import sigmoid
-from birdclef.model import create_classifier, save_checkpoint
+from birdclef.model import create_classifier, pretrained_file, save_checkpoint
 from birdclef.params import ClipsParams, LevelParams, MelParams, RuntimeParams, TrainParams
 from birdclef.prediction import Logits
 from birdclef.progress import console, progress
@@ -108,7 +108,9 @@ def train_fold(
     )
     sections = [params.train, params.level, params.mel, params.clips]
     # of the device too: only mixed precision has a state of its own to go on from
-    key = fingerprint(sections, [*INPUT_FILES, *pseudo_files], *model, device.type)
+    weights = pretrained_file(params.train)
+    files = [*INPUT_FILES, *pseudo_files, *([weights] if weights else [])]
+    key = fingerprint(sections, files, *model, device.type)
     resume = ResumePoint(Path(params.runtime.resume_dir), key)
     name = f"{model.level} seed {model.seed} {params.train.backbone} fold {model.fold}"
     logits = _run_with_progress(trainer, name, resume)

@@ -16,6 +16,10 @@ from pydantic import BaseModel
 from birdclef.files import write_bytes
 
 
+class ResumeError(RuntimeError):
+    """A state that cannot be read; the message names the file."""
+
+
 def fingerprint(params: Iterable[BaseModel], files: Iterable[Path], *extra: object) -> str:
     """Hash of parameter sections, file contents and anything else that has a plain repr."""
     digest = hashlib.sha256(repr((torch.__version__, *extra)).encode())
@@ -38,13 +42,22 @@ class ResumePoint:
         self.path = folder / f"{key}.pt"
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state; None if there is none. Weights only: nothing is executed."""
+        """The saved state; None if there is none. Weights only: nothing is executed.
+
+        Raises:
+            ResumeError: it is damaged.
+        """
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
             return None
         with file:
-            state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            try:
+                state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            except Exception as error:  # of zip, of pickle, of torch
+                raise ResumeError(
+                    f"{self.path} is damaged ({error}); delete it, and the model is trained anew"
+                ) from error
         return state
 
     def save(self, state: dict[str, Any]) -> None:
