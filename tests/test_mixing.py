@@ -74,6 +74,9 @@ def test_decisions_are_per_clip_or_per_batch() -> None:
         mixed, _, _ = mixup(ones, ones, ones, params, _generator(seed))
         shares.add(float((mixed > 1).float().mean()))
     assert shares == {0.0, 1.0}
+    mixed, _, _ = mixup(ones, ones, ones, _mixup(per="batch", min_weight=0.2), _generator())
+    assert len(mixed.unique()) == 1
+    assert 1.2 <= mixed[0] < 2
 
 
 @pytest.mark.parametrize("max_db", [20.0, 6.0])

@@ -14,7 +14,7 @@ from birdclef.device import prepare
 from birdclef.mixing import masked_bce, mixup, random_loudness
 from birdclef.model import create_classifier
 from birdclef.params import MixupParams, Params
-from birdclef.resume import ResumePoint, fingerprint
+from birdclef.resume import ResumeError, ResumePoint, fingerprint
 from birdclef.training import (
     EpochReport,
     FoldData,
@@ -285,11 +285,90 @@ def test_a_loss_that_is_no_number_stops_at_once(tmp_path: Path, small_params: Pa
     batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
     batch[1][0, 0] = torch.nan
     before = [p.clone() for p in trainer.classifier.parameters()]
-    with pytest.raises(TrainingError, match=r"loss is nan in epoch 1; lower train\.max_lr"):
+    with pytest.raises(
+        TrainingError, match=r"loss is nan in epoch 1; lower train\.max_lr = .*clip_grad"
+    ):
         trainer.step(batch, torch.Generator().manual_seed(0))
     assert all(
         torch.equal(a, b) for a, b in zip(before, trainer.classifier.parameters(), strict=True)
     )
+
+
+def test_the_learning_rate_moves_with_every_step(tmp_path: Path, small_params: Params) -> None:
+    trainer, rates = _trainer(tmp_path, small_params), []
+    batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
+    for _ in range(3):
+        rates.append(trainer.optimizer.param_groups[0]["lr"])
+        trainer.step(batch, torch.Generator().manual_seed(0))
+    assert len(set(rates)) == 3
+
+
+def test_gradients_that_overflow_on_and_on_stop_the_training(
+    tmp_path: Path, small_params: Params
+) -> None:
+    """Each such step is left out and the loss stays finite: nothing else would tell."""
+    trainer = _trainer(tmp_path, small_params)
+    trainer.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**-9, backoff_factor=1e-3)
+    weight = next(trainer.classifier.backbone.parameters())
+    weight.register_hook(lambda grad: grad * torch.inf)
+    message = (
+        r"gradients overflow step after step in epoch 1; lower train\.max_lr = .*clip_grad = 2"
+    )
+    with pytest.raises(TrainingError, match=message):
+        trainer.run(ResumePoint(tmp_path, "a"), lambda _: None)
+
+
+@pytest.mark.parametrize(("device", "mixed"), [("cpu", False), ("cuda", True)])
+def test_a_gpu_trains_in_mixed_precision(
+    tmp_path: Path,
+    small_params: Params,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    mixed: bool,
+) -> None:
+    there = _trainer(tmp_path, small_params)
+    monkeypatch.setattr(there.classifier, "to", lambda _: there.classifier)
+    scalers: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        "torch.amp.GradScaler", lambda name, enabled: scalers.append((name, enabled))
+    )
+    Trainer(
+        there.classifier,
+        there.data,
+        3,
+        there.train_params,
+        there.level,
+        0.0,
+        there.runtime,
+        torch.device(device),
+    )
+    assert scalers == [(device, mixed)]
+
+
+def test_clips_are_loaded_by_as_many_processes_as_told(
+    tmp_path: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaders = []
+
+    def loader(*_: object, **options: object) -> list[object]:
+        loaders.append((options["num_workers"], options["multiprocessing_context"]))
+        raise _KilledError
+
+    monkeypatch.setattr("birdclef.training.DataLoader", loader)
+    for workers in (0, 2):
+        trainer = _trainer(tmp_path / str(workers), small_params)
+        trainer.runtime = trainer.runtime.model_copy(update={"workers": workers})
+        with pytest.raises(_KilledError):
+            trainer.run(ResumePoint(tmp_path, "a"), lambda _: None)
+    assert loaders == [(0, None), (2, "fork")]
+
+
+def test_a_damaged_state_is_named(tmp_path: Path, small_params: Params) -> None:
+    resume = ResumePoint(tmp_path, "a")
+    for content in (b"", b"PK\x03\x04 half a file"):
+        resume.path.write_bytes(content)
+        with pytest.raises(ResumeError, match=r"a\.pt is damaged \(.*\); delete it"):
+            _trainer(tmp_path / "b", small_params).run(resume, lambda _: None)
 
 
 def test_a_running_mean_of_weights_is_kept_in_their_stead(

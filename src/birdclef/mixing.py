@@ -16,7 +16,7 @@ def random_loudness(waveforms: Tensor, max_db: float, generator: torch.Generator
     Source: 3rd place of BirdCLEF-2024, exp(-u ln 10) with u uniform in 0..1, which is 20 dB.
     """
     softer_db = max_db * torch.rand(len(waveforms), 1, generator=generator)
-    return waveforms * (10 ** (-softer_db / 20)).to(waveforms.device)
+    return waveforms * (10 ** (-softer_db / 20)).to(waveforms.device, non_blocking=True)
 
 
 def _weights(count: int, params: MixupParams, generator: torch.Generator) -> Tensor:
@@ -55,8 +55,9 @@ def mixup(
 
     Source: 3rd place of BirdCLEF-2024.
     """
-    partner = torch.randperm(len(waveforms), generator=generator).to(waveforms.device)
-    weights = _weights(len(waveforms), params, generator).to(waveforms.device)
+    device = waveforms.device
+    partner = torch.randperm(len(waveforms), generator=generator).to(device, non_blocking=True)
+    weights = _weights(len(waveforms), params, generator).to(device, non_blocking=True)
     both_targets = torch.maximum(targets, targets[partner])
     both_masks = torch.maximum(torch.minimum(masks, masks[partner]), both_targets)
     mixed = weights > 0

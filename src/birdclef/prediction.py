@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from birdclef.params import RuntimeParams
 
+# not by pickling, which would read what is mapped; Python 3.14 would choose another
+LOADER_START = "fork"
 Logits = npt.NDArray[np.float32]
 
 
@@ -34,6 +36,7 @@ def predict_batches(
         waveforms,
         batch_size=runtime.inference_batch,
         num_workers=runtime.workers,
+        multiprocessing_context=LOADER_START if runtime.workers else None,
         pin_memory=device.type == "cuda",
     )
     for batch in loader:

@@ -17,9 +17,12 @@ from birdclef.metrics import macro_roc_auc
 from birdclef.mixing import masked_bce, mixup, random_loudness
 from birdclef.model import Classifier
 from birdclef.params import LevelParams, RuntimeParams, TrainParams
-from birdclef.prediction import Logits, predict_logits
+from birdclef.prediction import LOADER_START, Logits, predict_logits
 from birdclef.resume import ResumePoint
 
+_MIN_SCALE = (
+    2.0**-10
+)  # of a GPU's gradients; it starts at 2**16 and halves with each that overflows
 AfterStep = Callable[[int, float], None]  # images of the step, and its loss
 
 
@@ -126,8 +129,7 @@ class Trainer:
         value = loss.item()  # a GPU is waited for here alone, with most of the step queued
         if not math.isfinite(value):
             raise TrainingError(
-                f"the loss is {value} in epoch {len(self.history) + 1}; lower train.max_lr"
-                f" = {self.train_params.max_lr} or clip gradients more"
+                f"the loss is {value} in epoch {len(self.history) + 1}; {self._calmer()}"
             )
         if self.level.clip_grad is not None:
             self.scaler.unscale_(self.optimizer)
@@ -138,6 +140,12 @@ class Trainer:
         if self.mean is not None:
             self.mean.update_parameters(self.classifier)
         return value
+
+    def _calmer(self) -> str:
+        return (
+            f"lower train.max_lr = {self.train_params.max_lr}, or clip_grad ="
+            f" {self.level.clip_grad} of the level's section"
+        )
 
     @property
     def trained(self) -> Classifier:
@@ -160,6 +168,7 @@ class Trainer:
             self.data.examples,
             batch_sampler=self.batches,
             num_workers=self.runtime.workers,
+            multiprocessing_context=LOADER_START if self.runtime.workers else None,
             pin_memory=self.device.type == "cuda",
         )
         self.classifier.train()
@@ -167,6 +176,12 @@ class Trainer:
         for batch in loader:
             losses.append(self.step(batch, generator))
             after_step(len(batch[0]), losses[-1])
+        if (
+            self.scaler.get_scale() < _MIN_SCALE
+        ):  # it leaves out the steps, and the loss stays finite
+            raise TrainingError(
+                f"the gradients overflow step after step in epoch {epoch + 1}; {self._calmer()}"
+            )
         labeled = self.data.examples.labeled
         rows = self.data.validation
         score = macro_roc_auc(labeled.targets[rows], self.validate(), labeled.masks[rows])
