@@ -1,10 +1,14 @@
 """Each thing that would stop a run late is found early, and said in words."""
 
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from dvc.repo import Repo
 from typer.testing import CliRunner
 
 from birdclef import checks
@@ -22,6 +26,9 @@ def competition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "root/birdclef-2024/train_audio/a"
     folder.mkdir(parents=True)
     (folder / "x.ogg").write_bytes(b"x")
+    soundscapes = tmp_path / "root/birdclef-2024/unlabeled_soundscapes"
+    soundscapes.mkdir()
+    (soundscapes / "1.ogg").write_bytes(b"x" * 1_000_000)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "root"
 
@@ -51,6 +58,36 @@ def test_missing_data_is_found(competition: Path, small_params: Params) -> None:
     assert "nowhere/birdclef-2024 not found" in found["data"][0]
 
 
+def test_soundscapes_that_students_need_are_missed(competition: Path, small_params: Params) -> None:
+    next(competition.glob("birdclef-2024/unlabeled_soundscapes/*")).unlink()
+    found = _found(_with(small_params, data={"root": str(competition)}))
+    assert "unlabeled_soundscapes has no audio" in found["soundscapes"][0]
+
+
+def test_a_backbone_that_cannot_see_the_images_is_found(
+    competition: Path, small_params: Params
+) -> None:
+    """It is built, and only a clip tells: 16 does not divide 33 frames."""
+    train = {"backbone": "test_vit"}
+    found = _found(_with(small_params, data={"root": str(competition)}, train=train))
+    assert "test_vit" in found["backbones"][0]
+    assert "32 x 33" in found["backbones"][0]
+
+
+def test_a_gpu_that_torch_cannot_use_is_found(
+    competition: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that is too old: it is there, and no kernel runs."""
+    monkeypatch.setattr(checks, "prepare", lambda _: torch.device("cuda"))
+
+    def ones(*_: object, **__: object) -> None:
+        raise RuntimeError("no kernel image is available")
+
+    monkeypatch.setattr("torch.ones", ones)
+    found = _found(_with(small_params, data={"root": str(competition)}))
+    assert found["device"] == ["no kernel image is available"]
+
+
 def test_unknown_backbones_and_wrong_weights_are_found(
     competition: Path, small_params: Params
 ) -> None:
@@ -71,12 +108,45 @@ def test_a_full_disk_is_found(
     assert "0.0 GB free, at most 0.0 GB needed" in found["disk"][0]
 
 
+def test_space_for_extra_recordings_is_reckoned(competition: Path, small_params: Params) -> None:
+    """As many as there are, up to the limit of a species."""
+    extra = competition / "birdclef-2023/train_audio/a"
+    extra.mkdir(parents=True)
+    needed = []
+    for files in (0, 100, 900):
+        for i in range(files):
+            (extra / f"{i}.ogg").touch()
+        details = [f.detail for f in check(_with(small_params, data={"root": str(competition)}))]
+        (found,) = re.findall(r"at most ([\d.]+) GB needed", " ".join(details))
+        needed.append(float(found))
+    of_soundscapes = 0.016
+    a_recording = 2 * 2 * small_params.clips.stored_samples * 2 / 1e9
+    expected = [of_soundscapes + count * a_recording for count in (1, 101, 500)]
+    assert needed == pytest.approx(expected, abs=0.05)
+
+
 def test_a_folder_that_cannot_be_written_is_found(competition: Path, small_params: Params) -> None:
     runtime = {"resume_dir": "/proc/resume"}  # where not even root writes
     found = _found(_with(small_params, data={"root": str(competition)}, runtime=runtime))
     assert [line.split(":")[0] for line in found["folder"]] == ["/proc/resume cannot be written"]
+    assert "make it writable, or name another" in found["folder"][0]
     assert list(found) == ["folder"]
     assert list(Path.cwd().iterdir()) == [competition]  # a look leaves nothing
+
+
+@pytest.mark.parametrize("name", ["elsewhere/cache", "data", "models", "metrics"])
+def test_every_folder_that_is_written_is_looked_at(
+    competition: Path, small_params: Params, name: str
+) -> None:
+    """DVC's cache where it has been told to be."""
+    with Repo.init(no_scm=True) as repo, repo.config.edit() as config:
+        config["cache"]["dir"] = str(Path("elsewhere/cache").absolute())
+    shutil.rmtree("elsewhere", ignore_errors=True)
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).symlink_to("/proc/self")
+    found = _found(_with(small_params, data={"root": str(competition)}))
+    (detail,) = found["folder"]
+    assert detail.split(" ")[0].endswith(name)
 
 
 def test_a_download_that_fails_is_found(
@@ -93,7 +163,12 @@ def test_a_download_that_fails_is_found(
 @pytest.mark.parametrize(
     ("batch", "minimum", "expected"),
     [
-        (16, 0, "fold 1: 12 recordings to train on, 12 clips an epoch, less than train.batch = 16"),
+        (
+            16,
+            0,
+            "fold 1: 12 recordings to train on, 12 clips an epoch,"
+            " less than train.batch = 16: lower it",
+        ),
         (16, 8, None),
     ],
 )

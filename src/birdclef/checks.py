@@ -1,18 +1,24 @@
 """What would stop a run after hours, found in seconds, before it starts."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NamedTuple
+
+import torch
+from dvc.exceptions import NotDvcRepoError
+from dvc.repo import Repo
 
 from birdclef.audio_files import SourceError, list_audio, scan_audio
 from birdclef.datasets import oversample
 from birdclef.device import prepare
 from birdclef.fold_run import FoldParams
 from birdclef.layouts import COMPETITION, EXTRAS
-from birdclef.model import ModelError, create_classifier
+from birdclef.model import Classifier, ModelError, create_classifier
 from birdclef.params import Params
+from birdclef.soundscape_tables import FOLDERS
 from birdclef.sources import find_source, require_source
 from birdclef.training_data import INPUT_FILES, load_labeled
 
@@ -36,31 +42,77 @@ def _data(params: Params) -> Iterator[Finding]:
     folder = require_source(COMPETITION, root)
     sources = [layout.source for layout in (COMPETITION, *EXTRAS) if find_source(layout, root)]
     yield Finding("data", True, f"{root}: {', '.join(sources)}")
+    unlabeled = folder / FOLDERS["unlabeled"]
+    if not (unlabeled.is_dir() and scan_audio(unlabeled)):
+        detail = f"{unlabeled} has no audio: teachers can be trained (dvc repro train_l1)"
+        yield Finding("soundscapes", False, f"{detail}, students need it")
     yield from _disk(params, folder)
 
 
+def _most_recordings(params: Params, folder: Path) -> int:
+    """The competition's own, and extras up to the limit of each species."""
+    root, limit = Path(params.data.root), params.index.max_recordings_per_species
+    own = Counter(name.split("/")[0] for name in list_audio(folder / COMPETITION.audio))
+    room = sum(max(0, limit - count) for count in own.values())
+    found = ((layout, find_source(layout, root)) for layout in EXTRAS)
+    extras = sum(len(list_audio(source / layout.audio)) for layout, source in found if source)
+    return own.total() + min(room, extras)
+
+
 def _disk(params: Params, folder: Path) -> Iterator[Finding]:
-    clips = len(list_audio(folder / COMPETITION.audio)) * 2 * params.clips.stored_samples * 2
-    scapes = [folder / name for name in ("unlabeled_soundscapes", "train_soundscapes")]
+    clips = _most_recordings(params, folder) * 2 * params.clips.stored_samples * 2
+    scapes = [folder / name for name in FOLDERS.values()]
     entries = [e for s in scapes if s.is_dir() for e in scan_audio(s).values()]
     soundscapes = sum(entry.stat().st_size for entry in entries) * _SOUNDSCAPE_GROWTH
     needed, free = (clips + soundscapes) * _CACHE_COPIES, shutil.disk_usage(".").free
     detail = f"{free / 1e9:.1f} GB free, at most {needed / 1e9:.1f} GB needed"
-    yield Finding("disk", free > needed, detail + " for clips and soundscapes, cache included")
+    detail += " for clips and soundscapes, cache included"
+    detail += "" if free > needed else "; make room, or lower index.max_recordings_per_species"
+    yield Finding("disk", free > needed, detail)
+
+
+def _cache() -> str:
+    """DVC's, which may lie elsewhere."""
+    try:
+        with Repo() as repo:
+            return str(repo.cache.local_cache_dir)
+    except NotDvcRepoError:
+        return ".dvc/cache"
 
 
 def _folders(params: Params) -> Iterator[Finding]:
-    for name in (".dvc/cache", "data", "models", "metrics", params.runtime.resume_dir):
+    for name in (_cache(), "data", "models", "metrics", params.runtime.resume_dir):
         nearest = next(p for p in (Path(name), *Path(name).absolute().parents) if p.exists())
         try:
             with TemporaryFile(dir=nearest):
                 yield Finding("folder", True, f"{name} can be written")
         except OSError as error:
-            yield Finding("folder", False, f"{name} cannot be written: {error.strerror}")
+            detail = (
+                f"{name} cannot be written: {error.strerror}; make it writable, or name another"
+            )
+            yield Finding("folder", False, detail)
 
 
 def _device(params: Params) -> Iterator[Finding]:
-    yield Finding("device", True, f"trains on {prepare(params.runtime).type}")
+    """A kernel is run, since a GPU older than this torch was built for is only warned of."""
+    device = prepare(params.runtime)
+    torch.ones(2, 2, device=device).square().sum().item()
+    no_gpu = params.runtime.device == "auto" and device.type == "cpu"
+    why = f": no GPU, or none that torch {torch.__version__} and the driver know" if no_gpu else ""
+    yield Finding("device", True, f"trains on {device.type}{why}")
+
+
+def _look(classifier: Classifier, params: Params) -> None:
+    """Let it see one clip: some that can be built fit no image of this size."""
+    try:
+        with torch.inference_mode():
+            classifier.eval()(torch.zeros(1, params.clips.clip_samples))
+    except Exception as error:
+        size = f"{params.mel.n_mels} x {params.mel.n_frames}"
+        raise ModelError(
+            f"train.backbone = {classifier.backbone_name!r} cannot see images of mel.n_mels x"
+            f" mel.n_frames = {size} ({error}); change them, or choose another"
+        ) from error
 
 
 def _backbones(params: Params) -> Iterator[Finding]:
@@ -69,7 +121,8 @@ def _backbones(params: Params) -> Iterator[Finding]:
     sections = FoldParams(params.train, params.train_l1, params.mel, params.clips, params.runtime)
     for name in dict.fromkeys(names):
         train = sections.of_backbone(name).train
-        create_classifier(train, params.mel, params.clips, ["a", "b"], seed=0)
+        classifier = create_classifier(train, params.mel, params.clips, ["a", "b"], seed=0)
+        _look(classifier, params)
         weights = "timm's" if train.pretrained is True else train.pretrained or "random"
         yield Finding("backbone", True, f"{train.backbone}, weights: {weights}")
 
@@ -89,7 +142,7 @@ def _labels(params: Params) -> Iterator[Finding]:
         enough = len(repeats) >= params.train.batch
         detail = f"fold {fold}: {len(train)} recordings to train on"
         detail += f", {len(repeats)} clips an epoch"
-        detail += "" if enough else f", less than train.batch = {params.train.batch}"
+        detail += "" if enough else f", less than train.batch = {params.train.batch}: lower it"
         detail += f", none of {', '.join(unheard)}" if unheard else ""
         yield Finding("labels", enough, detail)
 
