@@ -12,16 +12,12 @@ import argparse
 
 import numpy as np
 
-from birdclef.datasets import SoundscapeWindows
-from birdclef.device import prepare
-from birdclef.evaluation import label_windows, read_labels, window_targets
-from birdclef.fold_outputs import load_ensemble, trained_models
-from birdclef.logits import sigmoid
+from birdclef.fold_outputs import trained_models
 from birdclef.metrics import bootstrap_difference, macro_roc_auc
 from birdclef.params import load_params
-from birdclef.prediction import predict_logits
-from birdclef.soundscapes import read_windows
-from birdclef.training_data import INDEX, load_labeled
+from birdclef.recordings import read_species
+from birdclef.stages.evaluate import on_soundscapes
+from birdclef.training_data import INDEX
 
 
 def _named(argument: str) -> tuple[str, list[int]]:
@@ -32,38 +28,27 @@ def _named(argument: str) -> tuple[str, list[int]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("levels", nargs="+", type=_named, metavar="LEVEL:FOLD,FOLD,...")
-    levels = parser.parse_args().levels
-    params = load_params()
-    device = prepare(params.runtime)
-    windows = read_windows("labeled", params.clips)
-    labeled = label_windows(windows, read_labels(INDEX / "soundscape_labels.csv"))
-    targets = window_targets(labeled, load_labeled(params.clips).species)
-    _, number = np.unique(labeled["soundscape_id"], return_inverse=True)
-    halves = {"even": number % 2 == 0, "odd": number % 2 == 1, "all": number >= 0}
-    dataset = SoundscapeWindows(labeled, "labeled", params.clips)
-    first = None
-    for level, folds in levels:
-        chosen = params.models
+    params, levels = load_params(), dict(parser.parse_args().levels)
+    chosen, each = params.models, {}
+    for level, folds in levels.items():
         names = chosen.teacher_backbones if level == "l1" else chosen.student_backbones
-        models = trained_models(level, params.models.seeds[0], names, folds)
-        ensemble = load_ensemble(models, params.mel, params.clips)
-        each = sigmoid(predict_logits(ensemble, dataset, device, params.runtime))
-        mean = each.mean(axis=0)
-        scores = [
-            f"{half} {macro_roc_auc(targets[rows], mean[rows]):.3f}"
-            for half, rows in halves.items()
+        each[level] = [[m] for m in trained_models(level, chosen.seeds[0], names, folds)]
+    species = read_species(INDEX / "species.csv")["species"].tolist()
+    ids, scored = on_soundscapes(params, each, species)
+    _, number = np.unique(ids, return_inverse=True)
+    halves = {"even": number % 2 == 0, "odd": number % 2 == 1, "all": number >= 0}
+    before = np.mean(next(iter(scored.values())).probabilities, axis=0)
+    for level, found in scored.items():
+        mean = np.mean(found.probabilities, axis=0)
+        said = [
+            f"{name} {macro_roc_auc(found.targets[rows], mean[rows]):.3f}"
+            for name, rows in halves.items()
         ]
-        single = np.mean([macro_roc_auc(targets, one) for one in each])
-        print(level, *folds, *scores, f"single {single:.3f}", end="")
-        if first is None:
-            first = mean
-        else:
-            ids, draws = labeled["soundscape_id"].tolist(), params.evaluate.bootstraps
-            low, high = bootstrap_difference(
-                targets, [first], [mean], ids, draws, params.evaluate.seed
-            )
-            print(f" [{low:+.3f}, {high:+.3f}]", end="")
-        print()
+        low, high = bootstrap_difference(
+            found.targets, [before], [mean], ids, params.evaluate.bootstraps, params.evaluate.seed
+        )
+        single = np.mean(found.macro_roc_auc())
+        print(level, *levels[level], *said, f"single {single:.3f} [{low:+.3f}, {high:+.3f}]")
 
 
 if __name__ == "__main__":
