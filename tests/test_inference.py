@@ -79,7 +79,8 @@ def test_recordings_are_heard_in_order_and_bad_ones_named(
         alone = [w.probabilities for w in Detector(model).windows(heard.path)]
         np.testing.assert_array_equal(heard.probabilities, alone)
     assert found[0].duration_s == pytest.approx(7.3, abs=1e-3)
-    assert sum(told) == pytest.approx(CLIP_S * sum(len(h.probabilities) for h in found))
+    assert sum(told) == pytest.approx(sum(h.duration_s for h in found))  # padding is no sound
+    assert min(told) >= 0
 
 
 def test_other_rates_and_channels_sound_the_same(model: Path, tmp_path: Path) -> None:

@@ -163,10 +163,15 @@ class Detector:
         step = round(self.step_s(overlap_s) * self.sample_rate_hz)
         parts = (part for path in paths for part in self._parts(path, step))
         found: list[Probabilities] = []
+        told = waiting = 0  # samples; a batch is told of with the next, since the last has padding
         for part, probabilities in _ahead(self._hear_part, parts, self._threads):
             found.append(probabilities)
-            advance(len(part.clips) * step / self.sample_rate_hz)
-            if part.problem is not None:
+            if part.problem is None:
+                advance(waiting / self.sample_rate_hz)
+                told, waiting = told + waiting, len(part.clips) * step
+            else:
+                advance((part.samples - told) / self.sample_rate_hz)
+                told = waiting = 0
                 whole = probabilities if part.problem else np.concatenate(found)
                 yield Heard(part.path, part.samples / self.sample_rate_hz, whole, part.problem)
                 found = []
