@@ -58,7 +58,7 @@ bench: install ## time the exported model, every engine, and write docs/speed.md
 
 bench-training: install ## time training, setting by setting, and write docs/training-speed.md
 	python benchmarks/training_step.py --steps 4 --rounds 1
-	python benchmarks/training_loop.py --rounds 2
+	python benchmarks/training_loop.py --rounds 3
 	python benchmarks/memory_curve.py
 	@birdclef docs
 
