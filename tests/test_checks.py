@@ -191,6 +191,22 @@ def test_a_batch_larger_than_an_epoch_is_found(
     assert (expected in found["labels"]) if expected else not found
 
 
+def test_species_that_a_fold_will_not_know_are_named(
+    competition: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = labeled_clips(Path("store"), small_params)
+    labels = [SPECIES[i] for i in clips.targets.argmax(axis=1)]
+    folds = np.where(clips.targets[:, 0] > 0, 1, 0)  # all of the first species
+    monkeypatch.setattr(
+        checks, "load_labeled", lambda _: LabeledData(clips, labels, folds, SPECIES)
+    )
+    monkeypatch.setattr(checks, "INPUT_FILES", [])
+    params = _with(small_params, data={"root": str(competition)}, models={"folds": [0, 1]})
+    said = [finding.detail for finding in check(params) if finding.what == "labels"]
+    assert said[0].endswith(f", none of {SPECIES[1]}")
+    assert said[1].endswith(f", none of {SPECIES[0]}")
+
+
 def test_a_device_that_is_not_there_is_found(
     competition: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:

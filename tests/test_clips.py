@@ -39,6 +39,19 @@ def test_head_and_tail_come_back(tmp_path: Path, params: Params) -> None:
         np.testing.assert_allclose(store.tail(name), samples[-part:], atol=1e-4)
 
 
+def test_the_index_knows_another_sound_by_its_checksum(tmp_path: Path, params: Params) -> None:
+    """As long and as loud, so that nothing else of the row differs."""
+    rows = []
+    for name in ("one", "same", "other"):
+        sound = tone(3)
+        if name == "other":
+            sound[1000] = sound[1001]
+        rows.append(_pack(tmp_path / name, {"a": sound}, params).stored[0])
+    assert rows[0] == rows[1]
+    differ = [c for c, a, b in zip(INDEX_COLUMNS, rows[0], rows[2], strict=True) if a != b]
+    assert differ == ["crc32"]
+
+
 def _store_and_read(folder: Path, sound: np.ndarray, params: Params) -> np.ndarray:
     soundfile.write(folder / "q.wav", sound, RATE_HZ, subtype="FLOAT")
     packed = pack_shard("bird", [("q", "q.wav")], folder, folder, params.clips)

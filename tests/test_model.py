@@ -71,7 +71,7 @@ def test_a_transformer_is_told_the_size_of_its_images(tmp_path: Path, small_para
     waveforms = torch.randn(2, small_params.clips.clip_samples)
     mel = small_params.mel.model_copy(update={"n_mels": 32, "n_frames": 48})
     params = small_params.model_copy(update={"mel": mel})
-    model = _create(params, backbone="test_vit2").eval()
+    model = _create(params, backbone="test_vit3").eval()
     assert model(waveforms).shape == (2, 3)
     save_checkpoint(model, tmp_path / "vit.safetensors")
     loaded = load_checkpoint(tmp_path / "vit.safetensors", mel, small_params.clips)

@@ -37,6 +37,7 @@ BACKBONES = [
     "mobilenetv3_large_100",
     "tinynet_a",
     "mixnet_s",
+    "test_vit3",  # none of the method's, but a transformer
 ]
 
 
@@ -91,7 +92,7 @@ def test_probabilities_are_those_of_pytorch(
 def test_every_backbone_of_the_method_is_exported(backbone: str, small_params: Params) -> None:
     p = small_params
     train = p.train.model_copy(update={"backbone": backbone})
-    mel = p.mel.model_copy(update={"n_mels": 64, "frames": 96})
+    mel = p.mel.model_copy(update={"n_mels": 64, "n_frames": 96})
     model = create_classifier(train, mel, p.clips, SPECIES, 1)
     clips = np.concatenate([noise(6, p), probe_clips(p.clips)])
     model.train()

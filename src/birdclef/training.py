@@ -20,9 +20,7 @@ from birdclef.params import LevelParams, RuntimeParams, TrainParams
 from birdclef.prediction import LOADER_START, Logits, predict_logits
 from birdclef.resume import ResumePoint
 
-_MIN_SCALE = (
-    2.0**-10
-)  # of a GPU's gradients; it starts at 2**16 and halves with each that overflows
+_MIN_SCALE = 2.0**-10  # of a GPU's gradients: from 2**16 on, halved by each that overflows
 AfterStep = Callable[[int, float], None]  # images of the step, and its loss
 
 
@@ -176,9 +174,8 @@ class Trainer:
         for batch in loader:
             losses.append(self.step(batch, generator))
             after_step(len(batch[0]), losses[-1])
-        if (
-            self.scaler.get_scale() < _MIN_SCALE
-        ):  # it leaves out the steps, and the loss stays finite
+        # such steps are left out, and the loss stays finite
+        if self.scaler.get_scale() < _MIN_SCALE:
             raise TrainingError(
                 f"the gradients overflow step after step in epoch {epoch + 1}; {self._calmer()}"
             )
