@@ -48,18 +48,18 @@ test: install ## run all tests
 
 test-remotes: install ## push to and pull from real servers on this machine, which this installs
 	python -m pip install --quiet --constraint requirements.lock --editable ".[remotes-test]"
-	python -m pytest tests/test_remotes.py
+	python -m pytest tests/pipeline/test_remotes.py
 
 bench: install ## time the exported model, every engine, and write docs/speed.md; minutes
 	python -m pip install --quiet --constraint requirements.lock --editable ".[openvino]"
-	python benchmarks/engines.py
-	python benchmarks/inference.py --rounds 3 --hours 15
+	python benchmarks/speed/engines.py
+	python benchmarks/speed/predict.py --rounds 3 --hours 15
 	@birdclef docs
 
 bench-training: install ## time training, setting by setting, and write docs/training-speed.md
-	python benchmarks/training_step.py --steps 4 --rounds 1
-	python benchmarks/training_loop.py --rounds 3
-	python benchmarks/memory_curve.py
+	python benchmarks/speed/training_step.py --steps 4 --rounds 1
+	python benchmarks/speed/training_loop.py --rounds 3
+	python benchmarks/size/memory_curve.py
 	@birdclef docs
 
 docs: install ## fill the figures of docs/ from the last run

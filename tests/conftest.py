@@ -1,14 +1,11 @@
 """Shared fixtures: the demo's parameters, and small ones for quick models."""
 
-from pathlib import Path
-
 import pytest
 
 from birdclef.params import Params, load_params
+from paths import ROOT
 
 pytest_plugins = ["dvc_world", "tiny_run"]
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")

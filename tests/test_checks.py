@@ -16,9 +16,8 @@ from birdclef.checks import check
 from birdclef.cli import app
 from birdclef.params import Params, load_params
 from birdclef.training_data import LabeledData
+from paths import ROOT
 from small_world import SPECIES, labeled_clips
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture

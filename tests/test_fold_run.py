@@ -22,6 +22,7 @@ from birdclef.pseudo_labels import PseudoLabels
 from birdclef.resume import ResumePoint
 from birdclef.stages import train_l1, train_l2
 from birdclef.training_data import INPUT_FILES, LabeledData
+from paths import ROOT
 from small_world import SPECIES, labeled_clips
 
 
@@ -173,7 +174,7 @@ def test_seeds_are_the_recipes_plus_the_fold(
     expected: int,
 ) -> None:
     """They reach the weights and the trainer, which draws everything else from them."""
-    recipe, seeds = load_params(Path(__file__).parents[1] / "recipes/birdclef-2024.yaml"), []
+    recipe, seeds = load_params(ROOT / "recipes/birdclef-2024.yaml"), []
 
     def classifier(*args: object) -> str:
         seeds.append(args[-1])

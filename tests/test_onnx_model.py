@@ -24,6 +24,7 @@ from birdclef.onnx_model import (
     save,
 )
 from birdclef.params import Params
+from paths import ROOT
 from sounds import RATE_HZ, tone, write
 
 SPECIES = ["high", "low", "none"]
@@ -156,7 +157,7 @@ def test_file_names_its_ends_and_holds_no_path_of_this_machine(model: Path) -> N
     assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param
     assert json.loads(graph.metadata_props[0].value)["species"][1]["species"] == "low"
     content = model.read_bytes()
-    assert str(Path(__file__).parents[1]).encode() not in content
+    assert str(ROOT).encode() not in content
     assert b"site-packages" not in content
 
 

@@ -14,6 +14,7 @@ from dvc.repo import Repo
 
 from birdclef import parallel
 from birdclef.parallel import reproduce, stage_graph
+from paths import ROOT
 
 GRAPH = {"a": [], "b@0": ["a"], "b@1": ["a"], "c": ["b@0", "b@1"], "d": ["b@0"]}
 
@@ -113,7 +114,7 @@ def test_where_there_is_one_gpu_or_none_stages_choose_themselves() -> None:
 
 
 def test_the_graph_is_dvcs_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(Path(__file__).parents[1])
+    monkeypatch.chdir(ROOT)
     whole = stage_graph()
     assert "train_l1@0-default-0" in whole["pseudo_label@round0-0"]
     assert set(stage_graph(["index_extra"])) == {"demo", "index", "index_extra"}
@@ -122,7 +123,7 @@ def test_the_graph_is_dvcs_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_target_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(Path(__file__).parents[1])
+    monkeypatch.chdir(ROOT)
     with pytest.raises(ValueError, match="no stage is named 'trian_l1'; there are demo, "):
         stage_graph(["trian_l1"])
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from birdclef.params import ParamsError, Section, load_params
+from paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "recipes/birdclef-2024.yaml"
 
 

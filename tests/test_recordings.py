@@ -22,8 +22,9 @@ from birdclef.recordings import (
 )
 from birdclef.tables import TableError
 from index_data import corrections
+from paths import ROOT
 
-CORRECTIONS = Path(__file__).parents[1] / "data" / "corrections.csv"
+CORRECTIONS = ROOT / "data" / "corrections.csv"
 LABELS = st.sampled_from(["aaa", "bbb", "ccc"])
 
 

@@ -13,7 +13,7 @@ def keep_freed_memory() -> None:
 
     A training step frees and takes hundreds of megabytes, a decoder a few for each file. On a
     virtual machine fetching the pages anew each time cost 30 % of training
-    (benchmarks/training_step.py) and, on a busy one, 14-41 % of packing a shard.
+    (benchmarks/speed/training_step.py) and, on a busy one, 14-41 % of packing a shard.
     """
     if sys.platform != "linux":
         return

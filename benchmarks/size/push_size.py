@@ -2,7 +2,7 @@
 
 FLAC depends on the sound, so its bytes a second come from soundscapes that are given:
 
-    python benchmarks/push_size.py data/birdclef/birdclef-2024/unlabeled_soundscapes
+    python benchmarks/size/push_size.py data/birdclef/birdclef-2024/unlabeled_soundscapes
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Run it after `dvc repro`, on any data; brackets are a 95 % interval over soundscapes of the
 difference from none.
 
-    python benchmarks/postprocessing.py
+    python experiments/postprocessing.py
 """
 
 from collections.abc import Callable

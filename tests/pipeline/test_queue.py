@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from repository import Repository, stages_run
-from test_interruptions import wait_until
+from waiting import wait_until
 
 PROCESSES = ".dvc/tmp/exps/run/*/*.pid"
 

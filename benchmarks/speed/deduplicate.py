@@ -1,6 +1,6 @@
 """What finding duplicates costs: fingerprints a second of audio, matching by number of recordings.
 
-python benchmarks/deduplicate.py [data/demo, or any folder of recordings]
+python benchmarks/speed/deduplicate.py [data/demo, or any folder of recordings]
 """
 
 import resource

@@ -21,9 +21,9 @@ import yaml
 from birdclef.quarantine import QuarantineError
 from birdclef.stages import preprocess
 from birdclef.tables import TableError
+from paths import ROOT
 from sounds import RATE_HZ, tone, write
 
-ROOT = Path(__file__).parents[1]
 RAW, SHARDS, SCAPES = Path("data/raw"), Path("data/clips"), Path("data/soundscapes")
 NOTES = Path(".resume/preprocess/clips")
 MAX_MEMORY_MB = 700

@@ -11,7 +11,7 @@ Rounds alternate. A rate is that of the files beyond the first quarter, so that 
 start of a program, as (a) does; what the start takes stands beside it. With `--hours`, (b) once
 more on one recording so long.
 
-    python benchmarks/inference.py --files 40 --rounds 3 --hours 15
+    python benchmarks/speed/predict.py --files 40 --rounds 3 --hours 15
 """
 
 import argparse
@@ -45,7 +45,7 @@ from birdclef.onnx_model import export, save
 from birdclef.params import Params, load_params
 
 SPECIES, FOLDS, FILE_S, TEST_FILES, LIMIT_MIN = 182, 5, 240, 1100, 120
-RESULTS = Path("benchmarks/results/inference.json")
+RESULTS = Path("benchmarks/results/predict.json")
 
 
 def make_soundscapes(folder: Path, count: int, rate_hz: int) -> list[Path]:

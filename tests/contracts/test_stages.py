@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from paths import ROOT
 from pipeline_contract import SOURCE, import_closure, params_read
 
-ROOT = Path(__file__).parents[1]
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES: dict[str, Any] = PIPELINE["stages"]
 

@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,14 +11,7 @@ import pytest
 
 from birdclef.verification import verify
 from repository import Repository, stages_run
-
-
-def wait_until(true: Callable[[], object], seconds: float = 900) -> None:
-    """Look often, since what is waited for may pass soon."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+from waiting import wait_until
 
 
 @pytest.mark.parametrize("victim", ["all of it", "dvc alone"])

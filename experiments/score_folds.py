@@ -5,7 +5,7 @@ macro ROC-AUC on the even, the odd and all soundscapes, the mean of single model
 interval of the difference from the first level named.
 
     dvc repro pseudo_label && dvc repro train_l2@round0-0-default-0 train_l2@round0-0-default-1
-    python benchmarks/score_folds.py l1:0,1,2,3 l2:0,1
+    python experiments/score_folds.py l1:0,1,2,3 l2:0,1
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What each engine makes of the exported file: speed, and scores on the labelled soundscapes.
 
-python benchmarks/engines.py
+python benchmarks/speed/engines.py
 """
 
 import time

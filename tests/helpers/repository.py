@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from paths import ROOT
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ Each soundscape has 48 windows, as the competition's have, and is a link to one 
 student reads 200 steps of 64 windows. What a process holds of its own is told apart from pages of
 files, which the system drops when it needs the room.
 
-    python benchmarks/memory_curve.py --soundscapes 100 1000 10000
+    python benchmarks/size/memory_curve.py --soundscapes 100 1000 10000
 """
 
 import argparse
@@ -35,7 +35,7 @@ from birdclef.prediction import predict_to_disk
 from birdclef.pseudo_labels import read_pseudo_labels, soft_labels, write_pseudo_labels
 from birdclef.soundscapes import read_windows
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks/results/memory.json"
 CLIPS = ClipsParams(sample_rate_hz=1000, clip_s=5.0, shift_s=1.0)
 SPECIES, TEACHERS, WINDOWS, FILES, STEPS, BATCH = 182, 5, 48, 4, 200, 64

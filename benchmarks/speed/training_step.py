@@ -3,7 +3,7 @@
 Each variant runs in a process of its own, since an allocator is set up once, and they take turns.
 A table of CPU settings, and where there is a GPU one of its own.
 
-    python benchmarks/training_step.py --batch 64 --steps 6 --rounds 2
+    python benchmarks/speed/training_step.py --batch 64 --steps 6 --rounds 2
 """
 
 import argparse
@@ -17,13 +17,13 @@ from statistics import median
 from typing import Any
 
 import torch
-from full_size import load_full_size
 from torch.nn import functional
 
 from birdclef import device as device_module
 from birdclef.files import write_json
 from birdclef.model import create_classifier
 from birdclef.training import parameter_groups
+from full_size import load_full_size
 
 RESULTS = Path("benchmarks/results/training_step.json")
 WARM_UP = 3

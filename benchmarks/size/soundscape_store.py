@@ -1,6 +1,6 @@
 """The soundscape store: milliseconds a window by length of the soundscape, and bytes against PCM.
 
-python benchmarks/soundscape_store.py --hours 0.1 1 15
+python benchmarks/size/soundscape_store.py --hours 0.1 1 15
 """
 
 import argparse

@@ -3,7 +3,7 @@
 A folder of its own holds 182 species with 25,000 recordings, links to one file of half a second,
 so that what is measured is rows, files and shards, not decoding.
 
-    python benchmarks/scale.py --recordings 25000
+    python benchmarks/size/scale.py --recordings 25000
 """
 
 import argparse
@@ -23,7 +23,7 @@ import psutil
 import soundfile
 import yaml
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SPECIES = 182
 STAGES = ("index", "index_extra", "preprocess")
 

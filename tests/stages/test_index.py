@@ -21,20 +21,17 @@ from index_data import (
     write_table,
     xeno_canto_row,
 )
-
-REPOSITORY = Path(__file__).parents[1]
+from paths import ROOT
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with params.yaml, corrections and a competition of 24 recordings with extras."""
     monkeypatch.chdir(tmp_path)
-    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["data"]["root"] = "data/demo"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    touch_audio(
-        tmp_path / "data" / "corrections.csv", (REPOSITORY / "data/corrections.csv").read_bytes()
-    )
+    touch_audio(tmp_path / "data" / "corrections.csv", (ROOT / "data/corrections.csv").read_bytes())
     root = tmp_path / "data" / "demo"
     rows = [competition_row(label, 10 * i + n) for i, label in enumerate("abc") for n in range(8)]
     folder = add_source(root, COMPETITION, rows)

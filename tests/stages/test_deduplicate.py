@@ -15,20 +15,19 @@ from birdclef.layouts import COMPETITION, XENO_CANTO
 from birdclef.recordings import COLUMNS
 from birdclef.stages import deduplicate, index, index_extra
 from index_data import add_source, competition_row, touch_audio, xeno_canto_row
+from paths import ROOT
 from sounds import RATE_HZ, song, write
-
-REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Eight recordings; XC13 is XC10 softer, XC22 is XC11 of another species, XC90 an excerpt."""
     monkeypatch.chdir(tmp_path)
-    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["data"]["root"] = "data/demo"
     params["runtime"]["jobs"] = 1
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    corrections = (REPOSITORY / "data/corrections.csv").read_bytes()
+    corrections = (ROOT / "data/corrections.csv").read_bytes()
     touch_audio(tmp_path / "data/corrections.csv", corrections)
     root = tmp_path / "data/demo"
     numbers = {"a": (10, 11, 12, 13), "b": (20, 21, 22)}

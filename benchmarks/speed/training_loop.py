@@ -6,7 +6,7 @@
 They take turns, each in a process of its own, on the clips that the last run stored and the device
 that it would choose.
 
-    python benchmarks/training_loop.py --batch 64 --workers 0 1
+    python benchmarks/speed/training_loop.py --batch 64 --workers 0 1
 """
 
 import argparse
@@ -20,7 +20,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from full_size import load_full_size
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
@@ -30,6 +29,7 @@ from birdclef.files import write_json
 from birdclef.model import create_classifier
 from birdclef.training import FoldData, Trainer, parameter_groups
 from birdclef.training_data import load_labeled
+from full_size import load_full_size
 
 RESULTS = Path("benchmarks/results/training_loop.json")
 STEPS, WARM_UP = 6, 2

@@ -6,7 +6,7 @@ first and the last ten seconds as float32, in one process. librosa itself is no 
 project; it would add to the baseline's time, not take from it. Rounds of both ways alternate, so
 that a busy machine slows both.
 
-    python benchmarks/preprocessing.py --files 240 --rounds 3
+    python benchmarks/speed/preprocessing.py --files 240 --rounds 3
 """
 
 import argparse

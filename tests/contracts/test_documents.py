@@ -10,8 +10,7 @@ from dvc.repo import Repo
 
 from birdclef.figures import FiguresError, fill_all, filled
 from birdclef.invalidation import effects, leaves
-
-ROOT = Path(__file__).parents[1]
+from paths import ROOT
 
 
 def test_no_document_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
