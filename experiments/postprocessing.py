@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from birdclef.logits import Matrix
 
 from birdclef.evaluation import label_windows, read_labels, window_targets
 from birdclef.inference import Detector
-from birdclef.logits import Matrix
 from birdclef.metrics import bootstrap_difference, macro_roc_auc
 from birdclef.params import load_params
 from birdclef.postprocess import add_recording_max, smooth

@@ -12,7 +12,7 @@ from birdclef.calibration import (
     fit_calibration,
     thresholds_at_precision,
 )
-from birdclef.logits import sigmoid
+from birdclef.common.probabilities import sigmoid
 
 Array = npt.NDArray[np.floating]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from birdclef import audio, files
+from birdclef import audio
+from birdclef.common import files
 from birdclef.finished import DisturbedError, Task, keep_only, key_of, make_missing
 
 

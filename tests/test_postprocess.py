@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birdclef.logits import logit, sigmoid
+from birdclef.common.probabilities import logit, sigmoid
 from birdclef.postprocess import add_recording_max, smooth
 
 

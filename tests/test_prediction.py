@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from birdclef.logits import sigmoid
+from birdclef.common.probabilities import sigmoid
 from birdclef.params import Params
 from birdclef.prediction import predict_logits, predict_to_disk
 

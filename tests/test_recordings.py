@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birdclef.files import write_csv
+from birdclef.common.files import write_csv
+from birdclef.common.tables import TableError
 from birdclef.recordings import (
     COLUMNS,
     correct_labels,
@@ -20,7 +21,6 @@ from birdclef.recordings import (
     read_species,
     to_table,
 )
-from birdclef.tables import TableError
 from index_data import corrections
 from paths import ROOT
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from birdclef.audio_files import SourceError
+from birdclef.common.tables import TableError
 from birdclef.soundscape_tables import LABEL_COLUMNS, Soundscapes, load_soundscapes
-from birdclef.tables import TableError
 from index_data import touch_audio, write_table
 
 

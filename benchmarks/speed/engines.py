@@ -9,10 +9,10 @@ from statistics import median
 
 import numpy as np
 
+from birdclef.common.files import write_json
 from birdclef.datasets import SoundscapeWindows
 from birdclef.engines import ENGINES, EngineError
 from birdclef.evaluation import label_windows, read_labels, window_targets
-from birdclef.files import write_json
 from birdclef.inference import Detector
 from birdclef.metrics import macro_roc_auc
 from birdclef.params import load_params

@@ -34,12 +34,12 @@ import soundfile
 import torch
 
 from birdclef.audio import stream
+from birdclef.common.allocator import keep_freed_memory
+from birdclef.common.files import write_json
 from birdclef.engines import ENGINES, INPUT, session
 from birdclef.exportable_mel import ExportableLogMel
-from birdclef.files import write_json
 from birdclef.inference import cores
 from birdclef.mel import LogMel
-from birdclef.memory import keep_freed_memory
 from birdclef.model import Ensemble, create_classifier
 from birdclef.onnx_model import export, save
 from birdclef.params import Params, load_params

@@ -23,7 +23,7 @@ import soxr
 from joblib import Parallel, delayed
 
 from birdclef.clips import pack_shard
-from birdclef.memory import keep_freed_memory
+from birdclef.common.allocator import keep_freed_memory
 from birdclef.params import ClipsParams, load_params
 
 FORMATS = {"ogg": 32_000, "mp3": 44_100}

@@ -23,9 +23,9 @@ import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from birdclef.common.files import write_json
 from birdclef.datasets import TrainingExamples
 from birdclef.device import prepare
-from birdclef.files import write_json
 from birdclef.model import create_classifier
 from birdclef.training import FoldData, Trainer, parameter_groups
 from birdclef.training_data import load_labeled

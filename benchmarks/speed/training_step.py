@@ -20,7 +20,7 @@ import torch
 from torch.nn import functional
 
 from birdclef import device as device_module
-from birdclef.files import write_json
+from birdclef.common.files import write_json
 from birdclef.model import create_classifier
 from birdclef.training import parameter_groups
 from full_size import load_full_size
@@ -29,7 +29,7 @@ RESULTS = Path("benchmarks/results/training_step.json")
 WARM_UP = 3
 OURS: dict[str, Any] = {
     "device": "cpu",
-    "allocator": True,  # birdclef.memory
+    "allocator": True,  # birdclef.common.allocator
     "fill": False,  # memory that deterministic algorithms would fill before use
     "channels_last": True,
     "threads": 2,

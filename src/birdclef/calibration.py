@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from birdclef.logits import logit, sigmoid
+from birdclef.common.probabilities import logit, sigmoid
 
 Matrix = npt.NDArray[np.floating]
 _BINS = 15

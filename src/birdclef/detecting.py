@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from birdclef.common.allocator import keep_freed_memory
 from birdclef.detections import (
     ChoiceError,
     Scoring,
@@ -19,7 +20,6 @@ from birdclef.detections import (
 )
 from birdclef.formats import EVERY_WINDOW, WRITERS, Report, check, format_of
 from birdclef.inference import Detector, Heard
-from birdclef.memory import keep_freed_memory
 from birdclef.progress import progress
 from birdclef.spool import Spool, hear_all
 

@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from birdclef.memory import keep_freed_memory
+from birdclef.common.allocator import keep_freed_memory
 from birdclef.params import ParamsError, RuntimeParams
 
 

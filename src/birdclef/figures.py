@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from birdclef import invalidation
-from birdclef.files import write_bytes
+from birdclef.common.files import write_bytes
 
 DOCUMENTS = Path("docs")
 _BLOCK = re.compile(

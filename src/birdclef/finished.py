@@ -19,8 +19,8 @@ import soundfile
 import soxr
 from joblib import Parallel, delayed
 
-from birdclef.files import write_json
-from birdclef.memory import keep_freed_memory
+from birdclef.common.allocator import keep_freed_memory
+from birdclef.common.files import write_json
 from birdclef.progress import track
 
 _LIBRARIES = (soundfile.__libsndfile_version__, soxr.__version__, np.__version__)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from birdclef.files import write_bytes
+from birdclef.common.files import write_bytes
 from birdclef.model import Ensemble, load_checkpoint
 from birdclef.params import ClipsParams, MelParams
 from birdclef.prediction import Logits

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from birdclef.common.files import write_csv
+from birdclef.common.probabilities import sigmoid
 from birdclef.datasets import TrainingExamples
 from birdclef.device import prepare
-from birdclef.files import write_csv
 from birdclef.fold_outputs import OutOfFold, TrainedModel, write_out_of_fold
-from birdclef.logits import sigmoid
 from birdclef.model import create_classifier, pretrained_file, save_checkpoint
 from birdclef.params import ClipsParams, LevelParams, MelParams, RuntimeParams, TrainParams
 from birdclef.prediction import Logits

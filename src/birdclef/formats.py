@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from birdclef.common.files import replacing
 from birdclef.detections import ChoiceError, Detection
-from birdclef.files import replacing
 from birdclef.inference import Heard
 
 _PARQUET_ROWS = 2**16  # written at once

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from birdclef.tables import CODE, TableError, read_table
+from birdclef.common.tables import CODE, TableError, read_table
 
 
 def read_inputs(table: Path, codes: Sequence[str], root: Path) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from birdclef.audio_files import AUDIO_SUFFIXES, AudioFiles, SourceError, require_inside
-from birdclef.tables import CODE, parse_name_lists, read_table, to_numbers
+from birdclef.common.tables import CODE, parse_name_lists, read_table, to_numbers
 
 FILE = rf"{CODE}/{CODE}(?:{'|'.join(AUDIO_SUFFIXES)})".replace(".", r"\.")
 QUALITY = {"A": "5", "B": "4", "C": "3", "D": "2", "E": "1"}  # Xeno-Canto's, on our scale

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from birdclef.files import write_bytes
+from birdclef.common.files import write_bytes
 from birdclef.mel import LogMel
 from birdclef.params import ClipsParams, MelParams, TrainParams
 

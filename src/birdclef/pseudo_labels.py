@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from numpy.lib.format import open_memmap
 
+from birdclef.common.files import write_csv
+from birdclef.common.probabilities import sigmoid
 from birdclef.datasets import SoundscapeWindows
-from birdclef.files import write_csv
-from birdclef.logits import sigmoid
 from birdclef.params import ClipsParams, PseudoLabelParams
 from birdclef.prediction import Logits
 

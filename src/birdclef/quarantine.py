@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from birdclef.files import write_csv
+from birdclef.common.files import write_csv
 
 
 class Quarantined(NamedTuple):

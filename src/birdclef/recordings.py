@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from birdclef.tables import TableError, read_table, to_numbers
+from birdclef.common.tables import TableError, read_table, to_numbers
 
 COLUMNS = (
     "recording_id",  # the file's stem, unique

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel
 
-from birdclef.files import write_bytes
+from birdclef.common.files import write_bytes
 
 
 class ResumeError(RuntimeError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from birdclef.files import replacing
+from birdclef.common.files import replacing
 from birdclef.inference import Detector, Heard
 
 

@@ -18,9 +18,9 @@ import pytest
 import soundfile
 import yaml
 
+from birdclef.common.tables import TableError
 from birdclef.quarantine import QuarantineError
 from birdclef.stages import preprocess
-from birdclef.tables import TableError
 from paths import ROOT
 from sounds import RATE_HZ, tone, write
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from birdclef.logits import sigmoid
+from birdclef.common.probabilities import sigmoid
 from birdclef.params import Params, ParamsError
 from birdclef.stages import pseudo_label
 

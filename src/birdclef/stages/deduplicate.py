@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 from joblib import Parallel, delayed
 
+from birdclef.common.files import write_csv, write_json
 from birdclef.duplicates import SoundPair, resolve
-from birdclef.files import write_csv, write_json
 from birdclef.fingerprints import Fingerprint, try_fingerprint
 from birdclef.folds import assign_folds, count_straddling
 from birdclef.matches import find_matches

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from birdclef.calibration_table import calibration_scores, calibration_table
+from birdclef.common.files import write_csv, write_json
+from birdclef.common.probabilities import sigmoid
 from birdclef.datasets import SoundscapeWindows
 from birdclef.device import prepare
 from birdclef.evaluation import (
@@ -14,7 +16,6 @@ from birdclef.evaluation import (
     summary,
     window_targets,
 )
-from birdclef.files import write_csv, write_json
 from birdclef.fold_outputs import (
     TRAINED,
     TrainedModel,
@@ -24,7 +25,6 @@ from birdclef.fold_outputs import (
     read_out_of_fold,
     trained_models,
 )
-from birdclef.logits import sigmoid
 from birdclef.params import Params, load_params
 from birdclef.plain_errors import plain_errors
 from birdclef.prediction import predict_logits

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from birdclef.calibration_table import read_calibration
+from birdclef.common.files import write_json
 from birdclef.device import prepare
 from birdclef.exporting import write_model
-from birdclef.files import write_json
 from birdclef.fold_outputs import trained_models
 from birdclef.params import load_params
 from birdclef.plain_errors import plain_errors

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from birdclef.files import write_csv, write_json
+from birdclef.common.files import write_csv, write_json
 from birdclef.layouts import COMPETITION
 from birdclef.params import load_params
 from birdclef.plain_errors import plain_errors

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from birdclef.files import write_csv, write_json
+from birdclef.common.files import write_csv, write_json
 from birdclef.params import load_params
 from birdclef.plain_errors import plain_errors
 from birdclef.recordings import read_corrections, read_recordings, read_species, to_table

@@ -7,7 +7,7 @@ from typing import get_args
 import pandas as pd
 
 from birdclef import audio, clips, soundscapes
-from birdclef.files import write_csv, write_json
+from birdclef.common.files import write_csv, write_json
 from birdclef.finished import Task, keep_only, key_of, make_missing
 from birdclef.inputs import read_inputs
 from birdclef.params import Params, load_params

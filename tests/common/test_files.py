@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from birdclef.files import write_bytes, write_csv, write_json
+from birdclef.common.files import write_bytes, write_csv, write_json
 
 
 def test_folders_are_made_and_nothing_else_is_left(tmp_path: Path) -> None:

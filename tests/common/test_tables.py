@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birdclef.tables import (
+from birdclef.common.tables import (
     MAX_LIST_CHARS,
     TableError,
     parse_name_lists,
