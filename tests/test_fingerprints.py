@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from birdclef.audio import AudioError
+from birdclef.audio.decode import AudioError
 from birdclef.fingerprints import (
     BIN_BITS,
     FRAME_S,

@@ -33,7 +33,7 @@ import psutil
 import soundfile
 import torch
 
-from birdclef.audio import stream
+from birdclef.audio.decode import stream
 from birdclef.common.allocator import keep_freed_memory
 from birdclef.common.files import write_json
 from birdclef.engines import ENGINES, INPUT, session

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from birdclef.audio import AudioError, Waveform, read_head_and_tail
+from birdclef.audio.decode import AudioError, Waveform, read_head_and_tail
+from birdclef.audio.quarantine import Quarantined
 from birdclef.params import ClipsParams
-from birdclef.quarantine import Quarantined
 
 _FULL_SCALE = 32767
 INDEX_COLUMNS = ["recording_id", "shard", "offset", "length", "scale", "crc32"]

@@ -14,7 +14,7 @@ from scipy.fft import rfft
 from scipy.ndimage import maximum_filter
 from scipy.signal.windows import hann
 
-from birdclef.audio import AudioError, Waveform, stream
+from birdclef.audio.decode import AudioError, Waveform, stream
 
 Peaks = npt.NDArray[np.uint32]
 
@@ -39,7 +39,7 @@ def fingerprint(path: Path, max_s: float) -> Fingerprint:
     """Decode a recording and find its peaks.
 
     Args:
-        path: Any file that `birdclef.audio` decodes.
+        path: Any file that `birdclef.audio.decode` decodes.
         max_s: Decoding stops about here; a duplicate of what lies behind is not found.
 
     Raises:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from birdclef.audio import AudioError, Waveform, stream
+from birdclef.audio.decode import AudioError, Waveform, stream
 from birdclef.engines import BATCHES, METADATA, load_engine, session
 
 Probabilities = npt.NDArray[np.float32]

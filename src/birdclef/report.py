@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from birdclef.audio import Waveform
+from birdclef.audio.decode import Waveform
 from birdclef.inference import Detector
 
 METRICS, MODEL = Path("metrics"), Path("models/birdclef.onnx")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from birdclef.audio import SILENT, AudioError, Waveform, is_loud, stream
+from birdclef.audio.decode import SILENT, AudioError, Waveform, is_loud, stream
 from birdclef.params import ClipsParams
 
 STORE = Path("data/soundscapes")

@@ -18,8 +18,8 @@ import pytest
 import soundfile
 import yaml
 
+from birdclef.audio.quarantine import QuarantineError
 from birdclef.common.tables import TableError
-from birdclef.quarantine import QuarantineError
 from birdclef.stages import preprocess
 from paths import ROOT
 from sounds import RATE_HZ, tone, write
@@ -136,7 +136,7 @@ def test_only_what_changed_is_made_anew(
     elif change == "params":
         packed.change(shift_s=0.5)
     elif change == "code":
-        monkeypatch.setattr("birdclef.finished._LIBRARIES", ("another",))
+        monkeypatch.setattr("birdclef.audio.incremental._LIBRARIES", ("another",))
     preprocess.main()
     after = packed.times()
     made = {species for species in before if before[species] != after[species]}

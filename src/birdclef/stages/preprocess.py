@@ -6,13 +6,14 @@ from typing import get_args
 
 import pandas as pd
 
-from birdclef import audio, clips, soundscapes
+from birdclef import clips, soundscapes
+from birdclef.audio import decode as audio
+from birdclef.audio.incremental import Task, keep_only, key_of, make_missing
+from birdclef.audio.inputs import read_inputs
+from birdclef.audio.quarantine import Quarantined, write_quarantine
 from birdclef.common.files import write_csv, write_json
-from birdclef.finished import Task, keep_only, key_of, make_missing
-from birdclef.inputs import read_inputs
 from birdclef.params import Params, load_params
 from birdclef.plain_errors import plain_errors
-from birdclef.quarantine import Quarantined, write_quarantine
 
 INDEX, CLIPS, SOUNDSCAPES = Path("data/index"), Path("data/clips"), Path("data/soundscapes")
 KINDS = get_args(soundscapes.Kind)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from birdclef.quarantine import Quarantined, QuarantineError, write_quarantine
+from birdclef.audio.quarantine import Quarantined, QuarantineError, write_quarantine
 
 BAD = [Quarantined("b", "b.ogg", "empty"), Quarantined("a", "a.ogg", "silent, all of it")]
 

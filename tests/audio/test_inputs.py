@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from birdclef.audio.inputs import read_inputs
 from birdclef.common.tables import TableError
-from birdclef.inputs import read_inputs
 
 CODES = ("recording_id", "primary_label")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from birdclef import audio
+from birdclef.audio import decode as audio
+from birdclef.audio.incremental import DisturbedError, Task, keep_only, key_of, make_missing
 from birdclef.common import files
-from birdclef.finished import DisturbedError, Task, keep_only, key_of, make_missing
 
 
 def _write(path: Path, text: str, log: Path) -> dict[str, str]:

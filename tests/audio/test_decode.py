@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdclef.audio import AudioError, read_head_and_tail, stream
+from birdclef.audio.decode import AudioError, read_head_and_tail, stream
 from sounds import RATE_HZ, ramp, tone, write
 
 
