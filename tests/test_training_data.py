@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from birdclef.index.rules import COLUMNS
 from birdclef.params import Params
-from birdclef.recordings import COLUMNS
 from birdclef.training_data import LabeledData, load_labeled
 from small_world import SPECIES, labeled_clips
 

@@ -11,15 +11,15 @@ import torch
 from dvc.exceptions import NotDvcRepoError
 from dvc.repo import Repo
 
-from birdclef.audio_files import SourceError, list_audio, scan_audio
 from birdclef.datasets import oversample
 from birdclef.device import prepare
 from birdclef.fold_run import FoldParams
-from birdclef.layouts import COMPETITION, EXTRAS
+from birdclef.index.folders import SourceError, list_audio, scan_audio
+from birdclef.index.layouts import COMPETITION, EXTRAS
+from birdclef.index.soundscapes import FOLDERS
+from birdclef.index.sources import find_source, require_source
 from birdclef.model import Classifier, ModelError, create_classifier
 from birdclef.params import Params
-from birdclef.soundscape_tables import FOLDERS
-from birdclef.sources import find_source, require_source
 from birdclef.training_data import INPUT_FILES, load_labeled
 
 _SOUNDSCAPE_GROWTH = 8  # FLAC at 32 kHz against Vorbis, at most

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from birdclef.fold_outputs import TrainedModel, load_ensemble, trained_models
+from birdclef.index.rules import read_species
 from birdclef.onnx_model import export, parity, probe_clips, require_parity, save
 from birdclef.params import ClipsParams, ExportOnnxParams, MelParams, Params
-from birdclef.recordings import read_species
 from birdclef.training_data import INDEX, load_labeled
 
 _CLIPS = 256  # of real recordings, spread over all of them

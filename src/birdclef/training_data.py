@@ -8,9 +8,9 @@ import pandas as pd
 
 from birdclef.clips import ClipStore
 from birdclef.datasets import Indices, LabeledClips
+from birdclef.index.rules import read_recordings, read_species
 from birdclef.labels import targets_and_masks
 from birdclef.params import ClipsParams, ParamsError, Scheme
-from birdclef.recordings import read_recordings, read_species
 
 INDEX = Path("data/index")
 CLIPS = Path("data/clips")

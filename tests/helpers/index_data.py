@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from birdclef.layouts import Layout
-from birdclef.recordings import CORRECTION_COLUMNS
+from birdclef.index.layouts import Layout
+from birdclef.index.rules import CORRECTION_COLUMNS
 
 Row = dict[str, Any]
 NO_CORRECTIONS = pd.DataFrame(columns=list(CORRECTION_COLUMNS), dtype="str")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from birdclef.layouts import COMPETITION
+from birdclef.index.layouts import COMPETITION
 from index_data import competition_row, write_table
 from repository import Repository, stages_run, working_copy
 from sounds import RATE_HZ, write

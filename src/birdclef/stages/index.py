@@ -5,19 +5,19 @@ from pathlib import Path
 import pandas as pd
 
 from birdclef.common.files import write_csv, write_json
-from birdclef.layouts import COMPETITION
-from birdclef.params import load_params
-from birdclef.plain_errors import plain_errors
-from birdclef.recordings import read_corrections, to_table
-from birdclef.soundscape_tables import load_soundscapes
-from birdclef.sources import (
+from birdclef.index.counts import count_licenses
+from birdclef.index.layouts import COMPETITION
+from birdclef.index.rules import read_corrections, to_table
+from birdclef.index.soundscapes import load_soundscapes
+from birdclef.index.sources import (
     count_reasons,
     describe,
     load_source,
     require_source,
     require_two_species,
 )
-from birdclef.summaries import count_licenses
+from birdclef.params import load_params
+from birdclef.plain_errors import plain_errors
 
 OUT = Path("data/index")
 

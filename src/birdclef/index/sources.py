@@ -7,15 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from birdclef.audio_files import (
+from birdclef.index.folders import (
     AudioFiles,
     SourceError,
     file_problem,
     list_audio,
     require_inside,
 )
-from birdclef.layouts import COMPETITION, EXTRAS, Layout, expected, read_rows
-from birdclef.recordings import (
+from birdclef.index.layouts import COMPETITION, EXTRAS, Layout, expected, read_rows
+from birdclef.index.rules import (
     correct_labels,
     fill_up,
     find_species,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from birdclef.fingerprints import BIN_BITS, FRAME_S, Peaks
+from birdclef.index.fingerprints import BIN_BITS, FRAME_S, Peaks
 
 Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from birdclef.audio.decode import AudioError
-from birdclef.fingerprints import (
+from birdclef.index.fingerprints import (
     BIN_BITS,
     FRAME_S,
     N_FFT,

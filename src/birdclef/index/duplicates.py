@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from birdclef.layouts import SOURCES
+from birdclef.index.layouts import SOURCES
 
 REPORT_COLUMNS = ("recording_id", "duplicate_id", "similarity", "offset_s", "action", "dropped")
 

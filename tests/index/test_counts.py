@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from birdclef.layouts import SOURCES
-from birdclef.summaries import count_licenses, per_species_and_source, summarize
+from birdclef.index.counts import count_licenses, per_species_and_source, summarize
+from birdclef.index.layouts import SOURCES
 
 BEFORE = pd.DataFrame(
     {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from birdclef.audio_files import (
+from birdclef.index.folders import (
     SourceError,
     file_problem,
     list_audio,

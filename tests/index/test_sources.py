@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from birdclef.audio_files import SourceError
-from birdclef.layouts import BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO, Layout
-from birdclef.recordings import to_table
-from birdclef.sources import (
+from birdclef.index.folders import SourceError
+from birdclef.index.layouts import BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO, Layout
+from birdclef.index.rules import to_table
+from birdclef.index.sources import (
     Extras,
     Loaded,
     count_reasons,

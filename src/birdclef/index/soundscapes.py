@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from birdclef.audio_files import file_problem, require_inside, scan_audio
 from birdclef.common.tables import CODE, read_table, to_numbers
-from birdclef.sources import SET_ASIDE_COLUMNS
+from birdclef.index.folders import file_problem, require_inside, scan_audio
+from birdclef.index.sources import SET_ASIDE_COLUMNS
 
 SOUNDSCAPE_COLUMNS = ("soundscape_id", "kind", "path")
 LABEL_COLUMNS = ("soundscape_id", "start_s", "end_s", "labels")

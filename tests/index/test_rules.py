@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from birdclef.common.files import write_csv
 from birdclef.common.tables import TableError
-from birdclef.recordings import (
+from birdclef.index.rules import (
     COLUMNS,
     correct_labels,
     fill_up,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from birdclef.duplicates import REPORT_COLUMNS, Resolved, SoundPair, preference, resolve
-from birdclef.layouts import SOURCES
+from birdclef.index.duplicates import REPORT_COLUMNS, Resolved, SoundPair, preference, resolve
+from birdclef.index.layouts import SOURCES
 
 OWN, NEWER, OLDER = SOURCES[:3]
 

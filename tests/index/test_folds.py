@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from birdclef.folds import (
+from birdclef.index.folds import (
     FoldsError,
     assign_folds,
     count_straddling,

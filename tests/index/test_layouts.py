@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from birdclef.audio_files import SourceError, list_audio
 from birdclef.common.tables import TableError
-from birdclef.layouts import BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO, Layout, read_rows
+from birdclef.index.folders import SourceError, list_audio
+from birdclef.index.layouts import BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO, Layout, read_rows
 from index_data import (
     Row,
     add_source,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from birdclef.layouts import SOURCES
+from birdclef.index.layouts import SOURCES
 
 
 def count_licenses(recordings: pd.DataFrame) -> dict[str, int]:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from birdclef.audio_files import SourceError
 from birdclef.common.tables import TableError
-from birdclef.soundscape_tables import LABEL_COLUMNS, Soundscapes, load_soundscapes
+from birdclef.index.folders import SourceError
+from birdclef.index.soundscapes import LABEL_COLUMNS, Soundscapes, load_soundscapes
 from index_data import touch_audio, write_table
 
 

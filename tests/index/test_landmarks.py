@@ -10,9 +10,9 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from birdclef import matches
-from birdclef.fingerprints import BIN_BITS, SAMPLE_RATE_HZ, Peaks, find_peaks, fingerprint
-from birdclef.matches import find_landmarks, find_matches, similarity
+from birdclef.index import landmarks as matches
+from birdclef.index.fingerprints import BIN_BITS, SAMPLE_RATE_HZ, Peaks, find_peaks, fingerprint
+from birdclef.index.landmarks import find_landmarks, find_matches, similarity
 from sounds import RATE_HZ, song, tone, write
 
 Samples = npt.NDArray[np.float32]
