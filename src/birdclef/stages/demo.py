@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from birdclef.demo import write_demo
+from birdclef.demo.competition import write_demo
 from birdclef.params import load_params
 from birdclef.plain_errors import plain_errors
 

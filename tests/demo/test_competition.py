@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from birdclef.demo import write_demo
+from birdclef.demo.competition import write_demo
 from birdclef.params import DemoParams, Params
 
 TINY = DemoParams(

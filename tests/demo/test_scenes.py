@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from birdclef.demo_scenes import (
+from birdclef.demo.scenes import (
     AUDIBLE_DB,
     SPECIES,
     VISITOR,
@@ -20,7 +20,7 @@ from birdclef.demo_scenes import (
     plan_soundscape,
     soundscape,
 )
-from birdclef.synthesis import SAMPLE_RATE_HZ, Sound, compose_phrase, noise, sing, stream
+from birdclef.demo.synthesis import SAMPLE_RATE_HZ, Sound, compose_phrase, noise, sing, stream
 
 PAIRS = [(0, 1), (4, 5), (8, 9)]  # trillfinches, warblers, cuckoos
 WOOD = Site(0, reverb_s=0.6, insect_hz=5000.0, insect_pulse_hz=20.0, tilt_db=-2.0)

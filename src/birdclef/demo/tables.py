@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from birdclef.demo_recordings import COMPETITION, FIRST_NAMES, LAST_NAMES, XENO_CANTO, Take
-from birdclef.demo_scenes import SPECIES, Species
-from birdclef.synthesis import stream
+from birdclef.demo.recordings import COMPETITION, FIRST_NAMES, LAST_NAMES, XENO_CANTO, Take
+from birdclef.demo.scenes import SPECIES, Species
+from birdclef.demo.synthesis import stream
 
 
 def _bird_name(species: Species) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from joblib import Parallel, delayed
 from rich.progress import track
 
-from birdclef.demo_recordings import (
+from birdclef.demo.recordings import (
     COMPETITION,
     OLD_CODE,
     RENAMED_SPECIES,
@@ -17,7 +17,7 @@ from birdclef.demo_recordings import (
     plan_competition,
     plan_extras,
 )
-from birdclef.demo_scenes import (
+from birdclef.demo.scenes import (
     SITES,
     SPECIES,
     VISITOR,
@@ -28,10 +28,10 @@ from birdclef.demo_scenes import (
     plan_soundscape,
     soundscape,
 )
-from birdclef.demo_sounds import write_sound, write_take
-from birdclef.demo_tables import write_csv, write_tables, write_taxonomy
+from birdclef.demo.sounds import write_sound, write_take
+from birdclef.demo.synthesis import SAMPLE_RATE_HZ, stream
+from birdclef.demo.tables import write_csv, write_tables, write_taxonomy
 from birdclef.params import DemoParams
-from birdclef.synthesis import SAMPLE_RATE_HZ, stream
 
 DESCRIPTION = "DEMO.md"  # its presence says that a folder was written by this file
 SHORTER = {1: 0.55, 2: 19 / 24}  # a few soundscapes of each sixteen are cut to this

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birdclef.synthesis import (
+from birdclef.demo.synthesis import (
     LOOP_SAMPLES,
     SAMPLE_RATE_HZ,
     Note,

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from birdclef.demo_scenes import SPECIES, VISITOR
+from birdclef.demo.scenes import SPECIES, VISITOR
+from birdclef.demo.synthesis import SAMPLE_RATE_HZ, stream
 from birdclef.params import DemoParams
-from birdclef.synthesis import SAMPLE_RATE_HZ, stream
 
 RECORDING_S = (4.0, 40.0)
 SECONDARY_SHARE, LISTED_SHARE = 0.3, 0.6  # recordings with another species; those that say so

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.random import Generator
 
-from birdclef.synthesis import (
+from birdclef.demo.synthesis import (
     SAMPLE_RATE_HZ,
     Note,
     Sound,

@@ -7,9 +7,9 @@ import numpy as np
 import soundfile
 import soxr
 
-from birdclef.demo_recordings import Take
-from birdclef.demo_scenes import focal_recording
-from birdclef.synthesis import SAMPLE_RATE_HZ, Sound, stream
+from birdclef.demo.recordings import Take
+from birdclef.demo.scenes import focal_recording
+from birdclef.demo.synthesis import SAMPLE_RATE_HZ, Sound, stream
 
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 

@@ -14,9 +14,9 @@ import soundfile
 import soxr
 from scipy import signal
 
-from birdclef.demo import plan_soundscapes, start_afresh, write_demo
-from birdclef.demo_recordings import Planner, long_tail, plan_competition, plan_extras
-from birdclef.demo_sounds import set_ogg_serial, write_sound
+from birdclef.demo.competition import plan_soundscapes, start_afresh, write_demo
+from birdclef.demo.recordings import Planner, long_tail, plan_competition, plan_extras
+from birdclef.demo.sounds import set_ogg_serial, write_sound
 from birdclef.params import DemoParams, Params
 
 TINY = DemoParams(

@@ -1,0 +1,1 @@
+"""A small competition of invented species, synthesised from a seed."""
