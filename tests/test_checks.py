@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from birdclef import checks
 from birdclef.checks import check
 from birdclef.cli import app
+from birdclef.dataset.labeled import LabeledData
 from birdclef.params import Params, load_params
-from birdclef.training_data import LabeledData
 from paths import ROOT
 from small_world import SPECIES, labeled_clips
 

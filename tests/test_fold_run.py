@@ -13,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from birdclef import fold_run, progress
-from birdclef.datasets import LabeledClips, TrainingExamples
+from birdclef.dataset.labeled import INPUT_FILES, LabeledData
+from birdclef.dataset.waveforms import LabeledClips, TrainingExamples
 from birdclef.fold_outputs import TrainedModel
 from birdclef.fold_run import FoldParams, train_fold
 from birdclef.model import load_checkpoint
@@ -21,7 +22,6 @@ from birdclef.params import MixupParams, Params, load_params
 from birdclef.pseudo_labels import PseudoLabels
 from birdclef.resume import ResumePoint
 from birdclef.stages import train_l1, train_l2
-from birdclef.training_data import INPUT_FILES, LabeledData
 from paths import ROOT
 from small_world import SPECIES, labeled_clips
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from birdclef.datasets import TrainingExamples
+from birdclef.dataset.waveforms import TrainingExamples
 from birdclef.device import prepare
 from birdclef.mixing import masked_bce, mixup, random_loudness
 from birdclef.model import create_classifier

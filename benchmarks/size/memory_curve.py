@@ -26,14 +26,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from birdclef.clips import INDEX_COLUMNS, ClipStore, pack_shard
 from birdclef.common.files import write_json
-from birdclef.datasets import EpochBatches, LabeledClips, SoundscapeWindows, TrainingExamples
+from birdclef.dataset.clips import INDEX_COLUMNS, ClipStore, pack_shard
+from birdclef.dataset.soundscapes import read_windows
+from birdclef.dataset.waveforms import (
+    EpochBatches,
+    LabeledClips,
+    SoundscapeWindows,
+    TrainingExamples,
+)
 from birdclef.device import prepare
 from birdclef.params import ClipsParams, Params, load_params
 from birdclef.prediction import predict_to_disk
 from birdclef.pseudo_labels import read_pseudo_labels, soft_labels, write_pseudo_labels
-from birdclef.soundscapes import read_windows
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks/results/memory.json"

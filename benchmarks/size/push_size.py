@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from birdclef.dataset.soundscapes import store_soundscape
 from birdclef.model import create_classifier, save_checkpoint
 from birdclef.params import Params, load_params
-from birdclef.soundscapes import store_soundscape
 
 RECORDINGS = 24_459 + 1_132 + 650 + 477 + 17 + 5_852  # 2024, earlier years, Xeno-Canto; no id twice
 SOUNDSCAPES, SOUNDSCAPE_S = 8_444, 240

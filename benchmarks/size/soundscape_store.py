@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from birdclef.dataset.soundscapes import read_window, store_soundscape
 from birdclef.params import ClipsParams, load_params
-from birdclef.soundscapes import read_window, store_soundscape
 
 WINDOWS = 100
 

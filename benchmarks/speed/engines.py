@@ -10,14 +10,14 @@ from statistics import median
 import numpy as np
 
 from birdclef.common.files import write_json
-from birdclef.datasets import SoundscapeWindows
+from birdclef.dataset.labeled import INDEX
+from birdclef.dataset.metrics import macro_roc_auc
+from birdclef.dataset.soundscapes import read_windows
+from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.engines import ENGINES, EngineError
 from birdclef.evaluation import label_windows, read_labels, window_targets
 from birdclef.inference import Detector
-from birdclef.metrics import macro_roc_auc
 from birdclef.params import load_params
-from birdclef.soundscapes import read_windows
-from birdclef.training_data import INDEX
 
 MODEL, RESULTS = Path("models/birdclef.onnx"), Path("benchmarks/results/engines.json")
 REPEATS = 5

@@ -24,11 +24,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from birdclef.common.files import write_json
-from birdclef.datasets import TrainingExamples
+from birdclef.dataset.labeled import load_labeled
+from birdclef.dataset.waveforms import TrainingExamples
 from birdclef.device import prepare
 from birdclef.model import create_classifier
 from birdclef.training import FoldData, Trainer, parameter_groups
-from birdclef.training_data import load_labeled
 from full_size import load_full_size
 
 RESULTS = Path("benchmarks/results/training_loop.json")

@@ -11,7 +11,8 @@ import torch
 from dvc.exceptions import NotDvcRepoError
 from dvc.repo import Repo
 
-from birdclef.datasets import oversample
+from birdclef.dataset.labeled import INPUT_FILES, load_labeled
+from birdclef.dataset.waveforms import oversample
 from birdclef.device import prepare
 from birdclef.fold_run import FoldParams
 from birdclef.index.folders import SourceError, list_audio, scan_audio
@@ -20,7 +21,6 @@ from birdclef.index.soundscapes import FOLDERS
 from birdclef.index.sources import find_source, require_source
 from birdclef.model import Classifier, ModelError, create_classifier
 from birdclef.params import Params
-from birdclef.training_data import INPUT_FILES, load_labeled
 
 _SOUNDSCAPE_GROWTH = 8  # FLAC at 32 kHz against Vorbis, at most
 _CACHE_COPIES = 2  # workspace and DVC's cache, where the file system cannot share blocks

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from birdclef.dataset.labeled import INDEX, load_labeled
 from birdclef.fold_outputs import TrainedModel, load_ensemble, trained_models
 from birdclef.index.rules import read_species
 from birdclef.onnx_model import export, parity, probe_clips, require_parity, save
 from birdclef.params import ClipsParams, ExportOnnxParams, MelParams, Params
-from birdclef.training_data import INDEX, load_labeled
 
 _CLIPS = 256  # of real recordings, spread over all of them
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from birdclef.common.files import write_csv
 from birdclef.common.probabilities import sigmoid
-from birdclef.datasets import TrainingExamples
+from birdclef.dataset.labeled import INPUT_FILES, LabeledData
+from birdclef.dataset.waveforms import TrainingExamples
 from birdclef.device import prepare
 from birdclef.fold_outputs import OutOfFold, TrainedModel, write_out_of_fold
 from birdclef.model import create_classifier, pretrained_file, save_checkpoint
@@ -18,7 +19,6 @@ from birdclef.prediction import Logits
 from birdclef.progress import console, progress
 from birdclef.resume import ResumePoint, fingerprint
 from birdclef.training import EpochReport, FoldData, Trainer
-from birdclef.training_data import INPUT_FILES, LabeledData
 
 _DEFAULT = "default"  # in the lists of backbones: train.backbone
 _SEEDS_APART = 100  # more than there are folds, so that no two models share a seed

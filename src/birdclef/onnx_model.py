@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from birdclef.common.files import write_bytes
+from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.engines import IMAGE, INPUT, METADATA, OUTPUT
 from birdclef.exportable_mel import ExportableLogMel
 from birdclef.exportable_network import exportable
-from birdclef.metrics import macro_roc_auc
 from birdclef.model import Ensemble
 from birdclef.params import ClipsParams, MelParams
 

@@ -12,7 +12,7 @@ from numpy.lib.format import open_memmap
 
 from birdclef.common.files import write_csv
 from birdclef.common.probabilities import sigmoid
-from birdclef.datasets import SoundscapeWindows
+from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.params import ClipsParams, PseudoLabelParams
 from birdclef.prediction import Logits
 

@@ -12,8 +12,8 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 
-from birdclef.datasets import EpochBatches, Indices, TrainingExamples, oversample
-from birdclef.metrics import macro_roc_auc
+from birdclef.dataset.metrics import macro_roc_auc
+from birdclef.dataset.waveforms import EpochBatches, Indices, TrainingExamples, oversample
 from birdclef.mixing import masked_bce, mixup, random_loudness
 from birdclef.model import Classifier
 from birdclef.params import LevelParams, RuntimeParams, TrainParams

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from birdclef.clips import INDEX_COLUMNS, ClipStore, pack_shard
-from birdclef.datasets import LabeledClips
+from birdclef.dataset.clips import INDEX_COLUMNS, ClipStore, pack_shard
+from birdclef.dataset.waveforms import LabeledClips
 from birdclef.params import Params
 from sounds import RATE_HZ, tone, write
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from birdclef.calibration_table import calibration_scores, calibration_table
 from birdclef.common.files import write_csv, write_json
 from birdclef.common.probabilities import sigmoid
-from birdclef.datasets import SoundscapeWindows
+from birdclef.dataset.labeled import INDEX, LabeledData, load_labeled
+from birdclef.dataset.soundscapes import read_windows
+from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.device import prepare
 from birdclef.evaluation import (
     Scored,
@@ -28,8 +30,6 @@ from birdclef.fold_outputs import (
 from birdclef.params import Params, load_params
 from birdclef.plain_errors import plain_errors
 from birdclef.prediction import predict_logits
-from birdclef.soundscapes import read_windows
-from birdclef.training_data import INDEX, LabeledData, load_labeled
 
 METRICS = Path("metrics")
 Repeats = dict[str, list[list[TrainedModel]]]  # level -> seed -> its models

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from birdclef.calibration_table import read_calibration
 from birdclef.common.files import write_json
+from birdclef.dataset.labeled import INPUT_FILES
 from birdclef.device import prepare
 from birdclef.exporting import write_model
 from birdclef.fold_outputs import trained_models
 from birdclef.params import load_params
 from birdclef.plain_errors import plain_errors
 from birdclef.resume import fingerprint
-from birdclef.training_data import INPUT_FILES
 
 MODEL, METRICS = Path("models/birdclef.onnx"), Path("metrics")
 

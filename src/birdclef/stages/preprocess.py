@@ -6,12 +6,12 @@ from typing import get_args
 
 import pandas as pd
 
-from birdclef import clips, soundscapes
 from birdclef.audio import decode as audio
 from birdclef.audio.incremental import Task, keep_only, key_of, make_missing
 from birdclef.audio.inputs import read_inputs
 from birdclef.audio.quarantine import Quarantined, write_quarantine
 from birdclef.common.files import write_csv, write_json
+from birdclef.dataset import clips, soundscapes
 from birdclef.params import Params, load_params
 from birdclef.plain_errors import plain_errors
 

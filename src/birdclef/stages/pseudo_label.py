@@ -6,7 +6,8 @@
 import sys
 import time
 
-from birdclef.datasets import SoundscapeWindows
+from birdclef.dataset.soundscapes import read_windows
+from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.device import prepare
 from birdclef.fold_outputs import TRAINED, drop_others, load_ensemble, trained_models
 from birdclef.params import ParamsError, load_params
@@ -14,7 +15,6 @@ from birdclef.plain_errors import plain_errors
 from birdclef.prediction import predict_to_disk
 from birdclef.progress import console, progress
 from birdclef.pseudo_labels import soft_labels, write_pseudo_labels
-from birdclef.soundscapes import read_windows
 
 
 def main(teachers: str, students: str, seed: int) -> None:

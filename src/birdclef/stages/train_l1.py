@@ -2,12 +2,12 @@
 
 import sys
 
-from birdclef.datasets import TrainingExamples
+from birdclef.dataset.labeled import load_labeled
+from birdclef.dataset.waveforms import TrainingExamples
 from birdclef.fold_outputs import TrainedModel
 from birdclef.fold_run import FoldParams, train_fold
 from birdclef.params import load_params
 from birdclef.plain_errors import plain_errors
-from birdclef.training_data import load_labeled
 
 
 def main(seed: int, backbone: str, fold: int) -> None:

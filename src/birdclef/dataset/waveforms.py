@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from birdclef.clips import ClipStore, first_clip, random_crop
-from birdclef.labels import Matrix
+from birdclef.dataset.clips import ClipStore, first_clip, random_crop
+from birdclef.dataset.labels import Matrix
+from birdclef.dataset.soundscapes import STORE, Kind, read_window
 from birdclef.params import ClipsParams
-from birdclef.soundscapes import STORE, Kind, read_window
 
 Indices = npt.NDArray[np.int64]
 Example = tuple[Tensor, Tensor, Tensor]  # waveform (sample,), targets (species,), mask (species,)

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import soundfile
 
+from birdclef.dataset.soundscapes import read_window, read_windows, store_soundscape, windows
 from birdclef.params import Params
-from birdclef.soundscapes import read_window, read_windows, store_soundscape, windows
 from sounds import RATE_HZ, tone, write
 
 

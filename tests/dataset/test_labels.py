@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from birdclef.labels import multi_hot, targets_and_masks
+from birdclef.dataset.labels import multi_hot, targets_and_masks
 
 
 def test_secondary_labels_are_masked_unless_they_are_targets() -> None:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birdclef.datasets import EpochBatches, oversample
+from birdclef.dataset.waveforms import EpochBatches, oversample
 from birdclef.params import Params
 from small_world import labeled_clips
 

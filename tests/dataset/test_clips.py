@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal
 
-from birdclef.clips import INDEX_COLUMNS, ClipStore, Packed, first_clip, pack_shard, random_crop
+from birdclef.dataset.clips import (
+    INDEX_COLUMNS,
+    ClipStore,
+    Packed,
+    first_clip,
+    pack_shard,
+    random_crop,
+)
 from birdclef.mel import LogMel
 from birdclef.params import Params
 from sounds import RATE_HZ, ramp, tone, write

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from birdclef.clips import ClipStore
-from birdclef.datasets import Indices, LabeledClips
+from birdclef.dataset.clips import ClipStore
+from birdclef.dataset.labels import targets_and_masks
+from birdclef.dataset.waveforms import Indices, LabeledClips
 from birdclef.index.rules import read_recordings, read_species
-from birdclef.labels import targets_and_masks
 from birdclef.params import ClipsParams, ParamsError, Scheme
 
 INDEX = Path("data/index")

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from birdclef.dataset.labeled import LabeledData, load_labeled
 from birdclef.index.rules import COLUMNS
 from birdclef.params import Params
-from birdclef.training_data import LabeledData, load_labeled
 from small_world import SPECIES, labeled_clips
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from birdclef.metrics import bootstrap_difference, macro_roc_auc, roc_auc_per_species
+from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc, roc_auc_per_species
 
 
 @settings(max_examples=60, deadline=None)

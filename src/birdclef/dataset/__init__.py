@@ -1,0 +1,1 @@
+"""Stored bytes to waveforms, targets and masks, and the score of predictions."""
