@@ -15,9 +15,9 @@ from rich.console import Console
 from birdclef import fold_run, progress
 from birdclef.dataset.labeled import INPUT_FILES, LabeledData
 from birdclef.dataset.waveforms import LabeledClips, TrainingExamples
-from birdclef.fold_outputs import TrainedModel
 from birdclef.fold_run import FoldParams, train_fold
-from birdclef.model import load_checkpoint
+from birdclef.model.artifacts import TrainedModel
+from birdclef.model.classifier import load_checkpoint
 from birdclef.params import MixupParams, Params, load_params
 from birdclef.pseudo_labels import PseudoLabels
 from birdclef.resume import ResumePoint

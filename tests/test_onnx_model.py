@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from birdclef import onnx_model
 from birdclef.inference import Detector
-from birdclef.model import Ensemble, create_classifier
+from birdclef.model.classifier import Ensemble, create_classifier
 from birdclef.onnx_model import (
     ParityError,
     both_probabilities,

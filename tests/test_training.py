@@ -10,9 +10,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from birdclef.dataset.waveforms import TrainingExamples
-from birdclef.device import prepare
 from birdclef.mixing import masked_bce, mixup, random_loudness
-from birdclef.model import create_classifier
+from birdclef.model.classifier import create_classifier
+from birdclef.model.device import prepare
 from birdclef.params import MixupParams, Params
 from birdclef.resume import ResumeError, ResumePoint, fingerprint
 from birdclef.training import (

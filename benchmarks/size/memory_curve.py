@@ -35,9 +35,9 @@ from birdclef.dataset.waveforms import (
     SoundscapeWindows,
     TrainingExamples,
 )
-from birdclef.device import prepare
+from birdclef.model.batch_inference import predict_to_disk
+from birdclef.model.device import prepare
 from birdclef.params import ClipsParams, Params, load_params
-from birdclef.prediction import predict_to_disk
 from birdclef.pseudo_labels import read_pseudo_labels, soft_labels, write_pseudo_labels
 
 ROOT = Path(__file__).parents[2]

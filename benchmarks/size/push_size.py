@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from birdclef.dataset.soundscapes import store_soundscape
-from birdclef.model import create_classifier, save_checkpoint
+from birdclef.model.classifier import create_classifier, save_checkpoint
 from birdclef.params import Params, load_params
 
 RECORDINGS = 24_459 + 1_132 + 650 + 477 + 17 + 5_852  # 2024, earlier years, Xeno-Canto; no id twice

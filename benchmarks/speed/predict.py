@@ -39,8 +39,8 @@ from birdclef.common.files import write_json
 from birdclef.engines import ENGINES, INPUT, session
 from birdclef.exportable_mel import ExportableLogMel
 from birdclef.inference import cores
-from birdclef.mel import LogMel
-from birdclef.model import Ensemble, create_classifier
+from birdclef.model.classifier import Ensemble, create_classifier
+from birdclef.model.mel import LogMel
 from birdclef.onnx_model import export, save
 from birdclef.params import Params, load_params
 

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from birdclef import device as device_module
 from birdclef.common.files import write_json
-from birdclef.model import create_classifier
+from birdclef.model import device as device_module
+from birdclef.model.classifier import create_classifier
 from birdclef.training import parameter_groups
 from full_size import load_full_size
 

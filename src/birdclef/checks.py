@@ -13,13 +13,13 @@ from dvc.repo import Repo
 
 from birdclef.dataset.labeled import INPUT_FILES, load_labeled
 from birdclef.dataset.waveforms import oversample
-from birdclef.device import prepare
 from birdclef.fold_run import FoldParams
 from birdclef.index.folders import SourceError, list_audio, scan_audio
 from birdclef.index.layouts import COMPETITION, EXTRAS
 from birdclef.index.soundscapes import FOLDERS
 from birdclef.index.sources import find_source, require_source
-from birdclef.model import Classifier, ModelError, create_classifier
+from birdclef.model.classifier import Classifier, ModelError, create_classifier
+from birdclef.model.device import prepare
 from birdclef.params import Params
 
 _SOUNDSCAPE_GROWTH = 8  # FLAC at 32 kHz against Vorbis, at most

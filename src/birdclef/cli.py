@@ -63,8 +63,8 @@ def export(
     params = load_params()
     level = params.models.rounds[-1].students if level is None else level
     seed = params.models.seeds[0] if seed is None else seed
-    from birdclef.device import prepare
     from birdclef.exporting import write_folds
+    from birdclef.model.device import prepare
 
     prepare(params.runtime)
     found = write_folds(params, level, seed, folds, out)

@@ -9,7 +9,7 @@ from math import isqrt, log
 import torch
 from torch import Tensor, nn
 
-from birdclef.mel import STD_FLOOR, LogMel, hop_length
+from birdclef.model.mel import STD_FLOOR, LogMel, hop_length
 from birdclef.params import ClipsParams, MelParams
 
 

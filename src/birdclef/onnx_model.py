@@ -20,7 +20,7 @@ from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.engines import IMAGE, INPUT, METADATA, OUTPUT
 from birdclef.exportable_mel import ExportableLogMel
 from birdclef.exportable_network import exportable
-from birdclef.model import Ensemble
+from birdclef.model.classifier import Ensemble
 from birdclef.params import ClipsParams, MelParams
 
 OPSET = 20

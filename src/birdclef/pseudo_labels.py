@@ -13,8 +13,8 @@ from numpy.lib.format import open_memmap
 from birdclef.common.files import write_csv
 from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.waveforms import SoundscapeWindows
+from birdclef.model.batch_inference import Logits
 from birdclef.params import ClipsParams, PseudoLabelParams
-from birdclef.prediction import Logits
 
 FOLDER = Path("data/pseudo_labels")
 _WINDOWS = "windows.csv"

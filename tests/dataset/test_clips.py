@@ -19,7 +19,7 @@ from birdclef.dataset.clips import (
     pack_shard,
     random_crop,
 )
-from birdclef.mel import LogMel
+from birdclef.model.mel import LogMel
 from birdclef.params import Params
 from sounds import RATE_HZ, ramp, tone, write
 

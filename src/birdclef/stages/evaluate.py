@@ -8,7 +8,6 @@ from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.labeled import INDEX, LabeledData, load_labeled
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
-from birdclef.device import prepare
 from birdclef.evaluation import (
     Scored,
     label_windows,
@@ -18,7 +17,7 @@ from birdclef.evaluation import (
     summary,
     window_targets,
 )
-from birdclef.fold_outputs import (
+from birdclef.model.artifacts import (
     TRAINED,
     TrainedModel,
     drop_others,
@@ -27,9 +26,10 @@ from birdclef.fold_outputs import (
     read_out_of_fold,
     trained_models,
 )
+from birdclef.model.batch_inference import predict_logits
+from birdclef.model.device import prepare
 from birdclef.params import Params, load_params
 from birdclef.plain_errors import plain_errors
-from birdclef.prediction import predict_logits
 
 METRICS = Path("metrics")
 Repeats = dict[str, list[list[TrainedModel]]]  # level -> seed -> its models

@@ -6,9 +6,9 @@ from pathlib import Path
 from birdclef.calibration_table import read_calibration
 from birdclef.common.files import write_json
 from birdclef.dataset.labeled import INPUT_FILES
-from birdclef.device import prepare
 from birdclef.exporting import write_model
-from birdclef.fold_outputs import trained_models
+from birdclef.model.artifacts import trained_models
+from birdclef.model.device import prepare
 from birdclef.params import load_params
 from birdclef.plain_errors import plain_errors
 from birdclef.resume import fingerprint

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from birdclef.common.probabilities import sigmoid
+from birdclef.model.batch_inference import predict_logits, predict_to_disk
 from birdclef.params import Params
-from birdclef.prediction import predict_logits, predict_to_disk
 
 
 class Numbers(Dataset[Tensor]):

@@ -7,7 +7,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from birdclef.model import (
+from birdclef.model.classifier import (
     Ensemble,
     ModelError,
     create_classifier,

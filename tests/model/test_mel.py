@@ -6,7 +6,7 @@ import torch
 from scipy import signal
 
 from birdclef.exportable_mel import ExportableLogMel
-from birdclef.mel import LogMel, hop_length
+from birdclef.model.mel import LogMel, hop_length
 from birdclef.params import Params
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from birdclef.fold_outputs import OutOfFold, read_out_of_fold, trained_models, write_out_of_fold
+from birdclef.model.artifacts import OutOfFold, read_out_of_fold, trained_models, write_out_of_fold
 
 
 def test_folds_are_joined_and_backbones_of_a_fold_averaged(

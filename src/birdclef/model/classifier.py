@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from birdclef.common.files import write_bytes
-from birdclef.mel import LogMel
+from birdclef.model.mel import LogMel
 from birdclef.params import ClipsParams, MelParams, TrainParams
 
 _METADATA_KEY = "birdclef"  # one key only: safetensors writes several in random order

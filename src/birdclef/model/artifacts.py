@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from birdclef.common.files import write_bytes
-from birdclef.model import Ensemble, load_checkpoint
+from birdclef.model.batch_inference import Logits
+from birdclef.model.classifier import Ensemble, load_checkpoint
 from birdclef.params import ClipsParams, MelParams
-from birdclef.prediction import Logits
 
 TRAINED = Path("models/trained")
 

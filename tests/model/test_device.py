@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from birdclef.device import prepare
+from birdclef.model.device import prepare
 from birdclef.params import Params, ParamsError
 
 

@@ -1,0 +1,1 @@
+"""The network: mel front end, backbone, checkpoint, batch inference."""
