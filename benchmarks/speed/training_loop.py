@@ -28,7 +28,7 @@ from birdclef.dataset.labeled import load_labeled
 from birdclef.dataset.waveforms import TrainingExamples
 from birdclef.model.classifier import create_classifier
 from birdclef.model.device import prepare
-from birdclef.training import FoldData, Trainer, parameter_groups
+from birdclef.training.trainer import FoldData, Trainer, parameter_groups
 from full_size import load_full_size
 
 RESULTS = Path("benchmarks/results/training_loop.json")

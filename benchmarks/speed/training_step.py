@@ -22,7 +22,7 @@ from torch.nn import functional
 from birdclef.common.files import write_json
 from birdclef.model import device as device_module
 from birdclef.model.classifier import create_classifier
-from birdclef.training import parameter_groups
+from birdclef.training.trainer import parameter_groups
 from full_size import load_full_size
 
 RESULTS = Path("benchmarks/results/training_step.json")

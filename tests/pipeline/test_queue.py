@@ -47,7 +47,7 @@ def _wait_for_all(queue: Repository) -> None:
 def test_a_grid_runs_what_differs_and_no_data_stage(queue: Repository) -> None:
     grid = "train.backbone=test_efficientnet,test_resnet", "train_l2.pseudo_ratio=0.5,1.0"
     queue.run("dvc", "exp", "run", "--queue", "-S", grid[0], "-S", grid[1], "train_l2")
-    code = queue.folder / "src/birdclef/fold_run.py"
+    code = queue.folder / "src/birdclef/training/fold.py"
     good = code.read_text()
     code.write_text("raise SystemExit('edited after it was queued')")
     _start(queue, "-j", "2")

@@ -11,7 +11,7 @@ from birdclef.model.artifacts import trained_models
 from birdclef.model.device import prepare
 from birdclef.params import load_params
 from birdclef.plain_errors import plain_errors
-from birdclef.resume import fingerprint
+from birdclef.training.resume import fingerprint
 
 MODEL, METRICS = Path("models/birdclef.onnx"), Path("metrics")
 

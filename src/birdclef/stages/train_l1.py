@@ -4,10 +4,10 @@ import sys
 
 from birdclef.dataset.labeled import load_labeled
 from birdclef.dataset.waveforms import TrainingExamples
-from birdclef.fold_run import FoldParams, train_fold
 from birdclef.model.artifacts import TrainedModel
 from birdclef.params import load_params
 from birdclef.plain_errors import plain_errors
+from birdclef.training.fold import FoldParams, train_fold
 
 
 def main(seed: int, backbone: str, fold: int) -> None:

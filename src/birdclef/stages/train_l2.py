@@ -7,11 +7,11 @@ import sys
 
 from birdclef.dataset.labeled import load_labeled
 from birdclef.dataset.waveforms import TrainingExamples
-from birdclef.fold_run import FoldParams, train_fold
 from birdclef.model.artifacts import TrainedModel
 from birdclef.params import load_params
 from birdclef.plain_errors import plain_errors
 from birdclef.pseudo_labels import read_pseudo_labels
+from birdclef.training.fold import FoldParams, train_fold
 
 
 def main(level: str, seed: int, backbone: str, fold: int) -> None:

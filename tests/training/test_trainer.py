@@ -10,12 +10,12 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from birdclef.dataset.waveforms import TrainingExamples
-from birdclef.mixing import masked_bce, mixup, random_loudness
 from birdclef.model.classifier import create_classifier
 from birdclef.model.device import prepare
 from birdclef.params import MixupParams, Params
-from birdclef.resume import ResumeError, ResumePoint, fingerprint
-from birdclef.training import (
+from birdclef.training.mixing import masked_bce, mixup, random_loudness
+from birdclef.training.resume import ResumeError, ResumePoint, fingerprint
+from birdclef.training.trainer import (
     EpochReport,
     FoldData,
     Trainer,
@@ -354,7 +354,7 @@ def test_clips_are_loaded_by_as_many_processes_as_told(
         loaders.append((options["num_workers"], options["multiprocessing_context"]))
         raise _KilledError
 
-    monkeypatch.setattr("birdclef.training.DataLoader", loader)
+    monkeypatch.setattr("birdclef.training.trainer.DataLoader", loader)
     for workers in (0, 2):
         trainer = _trainer(tmp_path / str(workers), small_params)
         trainer.runtime = trainer.runtime.model_copy(update={"workers": workers})

@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from birdclef import fold_run, progress
+from birdclef import progress
 from birdclef.dataset.labeled import INPUT_FILES, LabeledData
 from birdclef.dataset.waveforms import LabeledClips, TrainingExamples
-from birdclef.fold_run import FoldParams, train_fold
 from birdclef.model.artifacts import TrainedModel
 from birdclef.model.classifier import load_checkpoint
 from birdclef.params import MixupParams, Params, load_params
 from birdclef.pseudo_labels import PseudoLabels
-from birdclef.resume import ResumePoint
 from birdclef.stages import train_l1, train_l2
+from birdclef.training import fold as fold_run
+from birdclef.training.fold import FoldParams, train_fold
+from birdclef.training.resume import ResumePoint
 from paths import ROOT
 from small_world import SPECIES, labeled_clips
 

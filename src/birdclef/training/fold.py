@@ -17,8 +17,8 @@ from birdclef.model.classifier import create_classifier, pretrained_file, save_c
 from birdclef.model.device import prepare
 from birdclef.params import ClipsParams, LevelParams, MelParams, RuntimeParams, TrainParams
 from birdclef.progress import console, progress
-from birdclef.resume import ResumePoint, fingerprint
-from birdclef.training import EpochReport, FoldData, Trainer
+from birdclef.training.resume import ResumePoint, fingerprint
+from birdclef.training.trainer import EpochReport, FoldData, Trainer
 
 _DEFAULT = "default"  # in the lists of backbones: train.backbone
 _SEEDS_APART = 100  # more than there are folds, so that no two models share a seed

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from birdclef.mixing import masked_bce, mixup, random_loudness
 from birdclef.params import MixupParams
+from birdclef.training.mixing import masked_bce, mixup, random_loudness
 
 
 def _generator(seed: int = 0) -> torch.Generator:

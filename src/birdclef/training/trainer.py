@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader, Subset
 
 from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.dataset.waveforms import EpochBatches, Indices, TrainingExamples, oversample
-from birdclef.mixing import masked_bce, mixup, random_loudness
 from birdclef.model.batch_inference import LOADER_START, Logits, predict_logits
 from birdclef.model.classifier import Classifier
 from birdclef.params import LevelParams, RuntimeParams, TrainParams
-from birdclef.resume import ResumePoint
+from birdclef.training.mixing import masked_bce, mixup, random_loudness
+from birdclef.training.resume import ResumePoint
 
 _MIN_SCALE = 2.0**-10  # of a GPU's gradients: from 2**16 on, halved by each that overflows
 AfterStep = Callable[[int, float], None]  # images of the step, and its loss

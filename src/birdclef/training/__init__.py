@@ -1,0 +1,1 @@
+"""One fold of one level: examples, mixup, loss, optimiser, resume."""
