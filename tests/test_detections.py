@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from birdclef.calibration import calibrate, of_metadata
 from birdclef.detections import (
     ChoiceError,
     Scoring,
@@ -15,6 +14,7 @@ from birdclef.detections import (
     minimum_of,
     score,
 )
+from birdclef.evaluation.calibration import calibrate, of_metadata
 from birdclef.inference import Detector, Heard
 from birdclef.postprocess import add_recording_max, smooth
 from small_model import SPECIES, write_model

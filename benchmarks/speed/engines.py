@@ -15,7 +15,7 @@ from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.engines import ENGINES, EngineError
-from birdclef.evaluation import label_windows, read_labels, window_targets
+from birdclef.evaluation.scores import label_windows, read_labels, window_targets
 from birdclef.inference import Detector
 from birdclef.params import load_params
 

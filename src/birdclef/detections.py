@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from birdclef.calibration import calibrate, of_metadata
+from birdclef.evaluation.calibration import calibrate, of_metadata
 from birdclef.inference import Detector, Heard
 from birdclef.postprocess import add_recording_max, smooth
 

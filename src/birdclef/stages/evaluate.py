@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from birdclef.calibration_table import calibration_scores, calibration_table
 from birdclef.common.files import write_csv, write_json
 from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.labeled import INDEX, LabeledData, load_labeled
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
-from birdclef.evaluation import (
+from birdclef.evaluation.calibration_table import calibration_scores, calibration_table
+from birdclef.evaluation.scores import (
     Scored,
     label_windows,
     levels_table,

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from birdclef.calibration_table import read_calibration
 from birdclef.common.files import write_json
 from birdclef.dataset.labeled import INPUT_FILES
+from birdclef.evaluation.calibration_table import read_calibration
 from birdclef.exporting import write_model
 from birdclef.model.artifacts import trained_models
 from birdclef.model.device import prepare

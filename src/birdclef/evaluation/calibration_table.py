@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from birdclef.calibration import (
+from birdclef.evaluation.calibration import (
     calibrate_held_out,
     calibration_error,
     fit_calibration,
     thresholds_at_precision,
 )
-from birdclef.evaluation import Scored
+from birdclef.evaluation.scores import Scored
 
 COLUMNS = ("species", "positives", "slope", "offset", "threshold")
 

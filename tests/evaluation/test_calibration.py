@@ -5,14 +5,14 @@ import numpy.typing as npt
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from birdclef.calibration import (
+from birdclef.common.probabilities import sigmoid
+from birdclef.evaluation.calibration import (
     calibrate,
     calibrate_held_out,
     calibration_error,
     fit_calibration,
     thresholds_at_precision,
 )
-from birdclef.common.probabilities import sigmoid
 
 Array = npt.NDArray[np.floating]
 

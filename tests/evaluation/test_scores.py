@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from birdclef.evaluation import Scored, label_windows, levels_table, species_table, summary
+from birdclef.evaluation.scores import Scored, label_windows, levels_table, species_table, summary
 
 KEYS = ["soundscape_id", "start_s", "end_s"]
 

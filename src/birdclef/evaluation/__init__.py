@@ -1,0 +1,1 @@
+"""Scores of every level, and calibrated probabilities."""
