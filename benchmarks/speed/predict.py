@@ -37,11 +37,11 @@ from birdclef.audio.decode import stream
 from birdclef.common.allocator import keep_freed_memory
 from birdclef.common.files import write_json
 from birdclef.engines import ENGINES, INPUT, session
-from birdclef.exportable_mel import ExportableLogMel
+from birdclef.export.graph import export, save
+from birdclef.export.mel import ExportableLogMel
 from birdclef.inference import cores
 from birdclef.model.classifier import Ensemble, create_classifier
 from birdclef.model.mel import LogMel
-from birdclef.onnx_model import export, save
 from birdclef.params import Params, load_params
 
 SPECIES, FOLDS, FILE_S, TEST_FILES, LIMIT_MIN = 182, 5, 240, 1100, 120

@@ -63,7 +63,7 @@ def export(
     params = load_params()
     level = params.models.rounds[-1].students if level is None else level
     seed = params.models.seeds[0] if seed is None else seed
-    from birdclef.exporting import write_folds
+    from birdclef.export.bundle import write_folds
     from birdclef.model.device import prepare
 
     prepare(params.runtime)

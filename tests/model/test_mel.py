@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import signal
 
-from birdclef.exportable_mel import ExportableLogMel
+from birdclef.export.mel import ExportableLogMel
 from birdclef.model.mel import LogMel, hop_length
 from birdclef.params import Params
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from birdclef.common.files import write_json
 from birdclef.dataset.labeled import INPUT_FILES
 from birdclef.evaluation.calibration_table import read_calibration
-from birdclef.exporting import write_model
+from birdclef.export.bundle import write_model
 from birdclef.model.artifacts import trained_models
 from birdclef.model.device import prepare
 from birdclef.params import load_params

@@ -11,10 +11,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from birdclef import onnx_model
-from birdclef.inference import Detector
-from birdclef.model.classifier import Ensemble, create_classifier
-from birdclef.onnx_model import (
+from birdclef.export import graph as onnx_model
+from birdclef.export.graph import (
     ParityError,
     both_probabilities,
     export,
@@ -23,6 +21,8 @@ from birdclef.onnx_model import (
     require_parity,
     save,
 )
+from birdclef.inference import Detector
+from birdclef.model.classifier import Ensemble, create_classifier
 from birdclef.params import Params
 from paths import ROOT
 from sounds import RATE_HZ, tone, write

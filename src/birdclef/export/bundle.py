@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from birdclef.dataset.labeled import INDEX, load_labeled
+from birdclef.export.graph import export, parity, probe_clips, require_parity, save
 from birdclef.index.rules import read_species
 from birdclef.model.artifacts import TrainedModel, load_ensemble, trained_models
-from birdclef.onnx_model import export, parity, probe_clips, require_parity, save
 from birdclef.params import ClipsParams, ExportOnnxParams, MelParams, Params
 
 _CLIPS = 256  # of real recordings, spread over all of them

@@ -8,7 +8,7 @@ import torch
 from timm.models.efficientvit_mit import LiteMLA
 from torch import Tensor, nn
 
-from birdclef.exportable_network import ExportableAttention, RepeatedMel, exportable
+from birdclef.export.backbone import ExportableAttention, RepeatedMel, exportable
 
 
 def _image(channels: tuple[int, ...]) -> Tensor:

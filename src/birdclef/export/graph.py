@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from birdclef.common.files import write_bytes
 from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.engines import IMAGE, INPUT, METADATA, OUTPUT
-from birdclef.exportable_mel import ExportableLogMel
-from birdclef.exportable_network import exportable
+from birdclef.export.backbone import exportable
+from birdclef.export.mel import ExportableLogMel
 from birdclef.model.classifier import Ensemble
 from birdclef.params import ClipsParams, MelParams
 

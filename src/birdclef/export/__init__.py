@@ -1,0 +1,1 @@
+"""Trained models to one ONNX file, checked against PyTorch."""
