@@ -14,10 +14,10 @@ from birdclef.dataset.labeled import INDEX
 from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
-from birdclef.engines import ENGINES, EngineError
 from birdclef.evaluation.scores import label_windows, read_labels, window_targets
-from birdclef.inference import Detector
 from birdclef.params import load_params
+from birdclef.predict.detector import Detector
+from birdclef.predict.engines import ENGINES, EngineError
 
 MODEL, RESULTS = Path("models/birdclef.onnx"), Path("benchmarks/results/engines.json")
 REPEATS = 5

@@ -35,8 +35,8 @@ def info(
     """Show what an exported model says of itself."""
     from json import dumps
 
-    from birdclef.inference import read_metadata
-    from birdclef.model_info import info_lines, species_lines
+    from birdclef.predict.detector import read_metadata
+    from birdclef.predict.model_info import info_lines, species_lines
 
     about = read_metadata(file)
     if json:
@@ -170,8 +170,8 @@ def predict(
     A file that cannot be read is named and skipped, and the exit code is 1. A run that was stopped
     goes on where it was when the same command is given again.
     """
-    from birdclef.detecting import Choices, detect
-    from birdclef.detections import Scoring
+    from birdclef.predict.detections import Scoring
+    from birdclef.predict.run import Choices, detect
     from birdclef.progress import console
 
     scoring = Scoring(calibrate, recording_max, smooth)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from birdclef.inference import cores
 from birdclef.params import Params
+from birdclef.predict.detector import cores
 
 _PACKAGES = (
     *("dvc", "torch", "torchaudio", "torchvision", "timm", "numpy", "pandas"),

@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from birdclef.audio.decode import Waveform
-from birdclef.inference import Detector
+from birdclef.predict.detector import Detector
 
 METRICS, MODEL = Path("metrics"), Path("models/birdclef.onnx")
 _ORDINALS = {"l1": "first level", "l2": "second level", "l3": "third level"}

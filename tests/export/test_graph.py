@@ -21,9 +21,9 @@ from birdclef.export.graph import (
     require_parity,
     save,
 )
-from birdclef.inference import Detector
 from birdclef.model.classifier import Ensemble, create_classifier
 from birdclef.params import Params
+from birdclef.predict.detector import Detector
 from paths import ROOT
 from sounds import RATE_HZ, tone, write
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from birdclef.detections import (
+from birdclef.evaluation.calibration import calibrate, of_metadata
+from birdclef.predict.detections import (
     ChoiceError,
     Scoring,
     choose_species,
@@ -14,9 +15,8 @@ from birdclef.detections import (
     minimum_of,
     score,
 )
-from birdclef.evaluation.calibration import calibrate, of_metadata
-from birdclef.inference import Detector, Heard
-from birdclef.postprocess import add_recording_max, smooth
+from birdclef.predict.detector import Detector, Heard
+from birdclef.predict.postprocess import add_recording_max, smooth
 from small_model import SPECIES, write_model
 from sounds import tone, write
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import soundfile
 
 from birdclef.evaluation.calibration import calibrate, of_metadata
-from birdclef.inference import Detector, Heard
-from birdclef.postprocess import add_recording_max, smooth
+from birdclef.predict.detector import Detector, Heard
+from birdclef.predict.postprocess import add_recording_max, smooth
 
 AUDIO_SUFFIXES = {
     *(".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".aif", ".aiff"),

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from birdclef.detections import ChoiceError, detections
-from birdclef.formats import WRITERS, Report, check, format_of
-from birdclef.inference import Heard
+from birdclef.predict.detections import ChoiceError, detections
+from birdclef.predict.detector import Heard
+from birdclef.predict.formats import WRITERS, Report, check, format_of
 from small_model import SPECIES
 
 P = np.array([[0.9, 0.2, 0.05], [0.1, 0.6, 0.7]], np.float32)

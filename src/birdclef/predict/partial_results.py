@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from birdclef.common.files import replacing
-from birdclef.inference import Detector, Heard
+from birdclef.predict.detector import Detector, Heard
 
 
 def _digest(path: Path) -> str:

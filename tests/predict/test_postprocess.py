@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from birdclef.common.probabilities import logit, sigmoid
-from birdclef.postprocess import add_recording_max, smooth
+from birdclef.predict.postprocess import add_recording_max, smooth
 
 
 def test_recording_max_by_hand() -> None:

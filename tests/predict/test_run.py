@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from birdclef.cli import app
-from birdclef.inference import Detector
-from birdclef.spool import Spool
+from birdclef.predict.detector import Detector
+from birdclef.predict.partial_results import Spool
 from small_model import CLIP_S, SPECIES, says, write_model
 from sounds import RATE_HZ, ramp, write
 

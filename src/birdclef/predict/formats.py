@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from birdclef.common.files import replacing
-from birdclef.detections import ChoiceError, Detection
-from birdclef.inference import Heard
+from birdclef.predict.detections import ChoiceError, Detection
+from birdclef.predict.detector import Heard
 
 _PARQUET_ROWS = 2**16  # written at once
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from birdclef.common.allocator import keep_freed_memory
-from birdclef.detections import (
+from birdclef.predict.detections import (
     ChoiceError,
     Scoring,
     choose_species,
@@ -18,10 +18,10 @@ from birdclef.detections import (
     minimum_of,
     score,
 )
-from birdclef.formats import EVERY_WINDOW, WRITERS, Report, check, format_of
-from birdclef.inference import Detector, Heard
+from birdclef.predict.detector import Detector, Heard
+from birdclef.predict.formats import EVERY_WINDOW, WRITERS, Report, check, format_of
+from birdclef.predict.partial_results import Spool, hear_all
 from birdclef.progress import progress
-from birdclef.spool import Spool, hear_all
 
 MIN_CONFIDENCE = 0.1
 
@@ -101,7 +101,7 @@ def detect(
 ) -> Done:
     """Hear recordings and write what was detected, whole or not at all.
 
-    Until `out` is written, what was heard so far lies beside it (birdclef.spool).
+    Until `out` is written, what was heard so far lies beside it (birdclef.predict.partial_results).
 
     Args:
         paths: recordings, and folders that are searched for them.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from birdclef.audio.decode import AudioError, Waveform, stream
-from birdclef.engines import BATCHES, METADATA, load_engine, session
+from birdclef.predict.engines import BATCHES, METADATA, load_engine, session
 
 Probabilities = npt.NDArray[np.float32]
 T = TypeVar("T")

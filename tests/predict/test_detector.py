@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birdclef.engines import EngineError
-from birdclef.inference import Detector, _batches
+from birdclef.predict.detector import Detector, _batches
+from birdclef.predict.engines import EngineError
 from small_model import CLIP_S, says, write_model
 from sounds import RATE_HZ, ramp, tone, write
 
