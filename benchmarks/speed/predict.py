@@ -133,7 +133,7 @@ def ours(folder: Path, files: list[Path], out: Path, engine: str = "onnxruntime"
     """The command that hears files our way."""
     options = ["--format", "submission", "--sample-submission", str(folder / "sample.csv")]
     return [
-        *(sys.executable, "-m", "birdclef.cli", "predict", *map(str, files)),
+        *(sys.executable, "-m", "birdclef.cli.app", "predict", *map(str, files)),
         *("--model", str(folder / "all.onnx"), "--out", str(out), "--engine", engine, *options),
     ]
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from birdclef.figures import FiguresError, fill_all, filled
-from birdclef.invalidation import effects, leaves
+from birdclef.cli.doc_tables import FiguresError, fill_all, filled
+from birdclef.cli.param_effects import effects, leaves
 from paths import ROOT
 
 

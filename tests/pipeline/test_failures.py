@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dvc.cli import main
 
-from birdclef.verification import verify
+from birdclef.cli.verify import verify
 from dvc_world import REMOTE, remote_object, spoil
 
 pytestmark = pytest.mark.usefixtures("world")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from birdclef.verification import verify
+from birdclef.cli.verify import verify
 from repository import Repository, stages_run
 from waiting import wait_until
 

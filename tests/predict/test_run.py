@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from birdclef.cli import app
+from birdclef.cli.app import app
 from birdclef.predict.detector import Detector
 from birdclef.predict.partial_results import Spool
 from small_model import CLIP_S, SPECIES, says, write_model
@@ -188,7 +188,7 @@ def test_predict_needs_none_of_the_training_packages() -> None:
     absent = "torch torchaudio timm pandas yaml onnx onnxscript sklearn scipy joblib dvc"
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({absent.split()}));"
-        "from birdclef.cli import app; app()"
+        "from birdclef.cli.app import app; app()"
     )
     arguments = ["predict", "in", "--model", "m.onnx", "--out", "found.csv"]
     subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)

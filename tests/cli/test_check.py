@@ -11,9 +11,9 @@ import torch
 from dvc.repo import Repo
 from typer.testing import CliRunner
 
-from birdclef import checks
-from birdclef.checks import check
-from birdclef.cli import app
+from birdclef.cli import check as checks
+from birdclef.cli.app import app
+from birdclef.cli.check import check
 from birdclef.dataset.labeled import LabeledData
 from birdclef.params import Params, load_params
 from paths import ROOT

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from birdclef import parallel
-from birdclef.parallel import reproduce, stage_graph
+from birdclef.cli import parallel_repro as parallel
+from birdclef.cli.parallel_repro import reproduce, stage_graph
 from paths import ROOT
 
 GRAPH = {"a": [], "b@0": ["a"], "b@1": ["a"], "c": ["b@0", "b@1"], "d": ["b@0"]}

@@ -8,8 +8,8 @@ import pytest
 from dvc.repo import Repo
 from typer.testing import CliRunner
 
-from birdclef.cli import app
-from birdclef.verification import Verification, VerificationError, verify
+from birdclef.cli.app import app
+from birdclef.cli.verify import Verification, VerificationError, verify
 from dvc_world import REMOTE, cache_object, remote_object, spoil
 
 pytestmark = pytest.mark.usefixtures("world")

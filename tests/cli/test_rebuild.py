@@ -9,8 +9,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from birdclef.cli import app
-from birdclef.reproduction import (
+from birdclef.cli.app import app
+from birdclef.cli.rebuild import (
     DIFFERENT,
     SAME,
     STALE,
@@ -154,7 +154,7 @@ def test_the_command_shows_a_table_and_exits_by_it(
     monkeypatch.chdir(project.folder)
     seen = CliRunner().invoke(app, ["reproduce", "--data-only"])
     assert (seen.exit_code, "same bytes" in seen.output, "train" in seen.output) == (0, True, False)
-    monkeypatch.setattr("birdclef.reproduction._stale", lambda *_: ["cmd"])
+    monkeypatch.setattr("birdclef.cli.rebuild._stale", lambda *_: ["cmd"])
     assert CliRunner().invoke(app, ["reproduce", "--data-only"]).exit_code == 1
 
 

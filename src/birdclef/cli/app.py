@@ -20,7 +20,7 @@ def report() -> None:
     """Show the scores of the last run of the pipeline."""
     from rich import print
 
-    from birdclef.report import model_lines, scores_table
+    from birdclef.cli.report import model_lines, scores_table
 
     print(scores_table(), *model_lines(), sep="\n")
 
@@ -75,7 +75,7 @@ def export(
 @plain_errors()
 def doctor() -> None:
     """Print versions, device, processor, cache, remotes and space: for a bug report."""
-    from birdclef.doctor import doctor as findings
+    from birdclef.cli.doctor import doctor as findings
     from birdclef.params import load_params
 
     params = load_params()
@@ -87,7 +87,7 @@ def doctor() -> None:
 @plain_errors()
 def check() -> None:
     """Find in seconds what would stop a long run; exits with 1 if something would."""
-    from birdclef.checks import check as findings
+    from birdclef.cli.check import check as findings
     from birdclef.params import load_params
     from birdclef.progress import console
 
@@ -112,7 +112,7 @@ def repro(
     ] = False,
 ) -> None:
     """Do as `dvc repro`, but run stages that do not wait for each other at once."""
-    from birdclef.parallel import reproduce
+    from birdclef.cli.parallel_repro import reproduce
 
     failed = reproduce(jobs, targets or [], pull)
     if failed:
@@ -191,7 +191,7 @@ def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Put good copies in place.")] = False,
 ) -> None:
     """Re-hash the cache and every output against dvc.lock; exits with 1 if a fault remains."""
-    from birdclef import verification
+    from birdclef.cli import verify as verification
     from birdclef.progress import console
 
     files, faults = verification.verify(repair=repair)
@@ -219,7 +219,7 @@ def reproduce(
     """
     from tempfile import TemporaryDirectory
 
-    from birdclef import reproduction
+    from birdclef.cli import rebuild as reproduction
     from birdclef.progress import console
 
     here = Path()
@@ -236,7 +236,7 @@ def reproduce(
 @plain_errors()
 def docs() -> None:
     """Fill the figures of docs/ from metrics/ and dvc.yaml; names what has changed."""
-    from birdclef.figures import fill_all
+    from birdclef.cli.doc_tables import fill_all
 
     print(*fill_all(), sep="\n")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from birdclef.doctor import doctor
+from birdclef.cli.doctor import doctor
 from birdclef.params import Params
 
 CPUINFO = "processor : 0\nmodel name : Fast One\nflags : fpu avx2 amx_bf16\n\nprocessor : 1\n"

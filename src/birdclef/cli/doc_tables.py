@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from birdclef import invalidation
+from birdclef.cli import param_effects as invalidation
 from birdclef.common.files import write_bytes
 
 DOCUMENTS = Path("docs")

@@ -1,0 +1,1 @@
+"""The `birdclef` command, and what its commands do around DVC."""
