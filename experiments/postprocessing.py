@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from birdclef.logits import Matrix
-
-from birdclef.evaluation import label_windows, read_labels, window_targets
 from birdclef.inference import Detector
+from birdclef.logits import Matrix
 from birdclef.metrics import bootstrap_difference, macro_roc_auc
-from birdclef.params import load_params
 from birdclef.postprocess import add_recording_max, smooth
 from birdclef.soundscapes import STORE, read_windows
 from birdclef.training_data import INDEX
+
+from birdclef.evaluation import label_windows, read_labels, window_targets
+from birdclef.params import load_params
 
 MODEL = Path("models/birdclef.onnx")
 WAYS: dict[str, Callable[[Matrix], Matrix]] = {

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from birdclef.plain_errors import plain_errors
+from birdclef.errors import plain_errors
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Birds in recordings.")
 model_app = typer.Typer(no_args_is_help=True, help="Look into a model file, or export one.")

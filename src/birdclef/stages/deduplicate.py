@@ -6,6 +6,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from birdclef.common.files import write_csv, write_json
+from birdclef.errors import plain_errors
 from birdclef.index.counts import per_species_and_source, summarize
 from birdclef.index.duplicates import SoundPair, resolve
 from birdclef.index.fingerprints import Fingerprint, try_fingerprint
@@ -13,7 +14,6 @@ from birdclef.index.folds import assign_folds, count_straddling
 from birdclef.index.landmarks import find_matches
 from birdclef.index.rules import read_recordings, read_species
 from birdclef.params import Params, load_params
-from birdclef.plain_errors import plain_errors
 from birdclef.progress import console, track
 
 INDEX, METRICS = Path("data/index"), Path("metrics")

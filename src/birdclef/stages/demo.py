@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from birdclef.demo.competition import write_demo
+from birdclef.errors import plain_errors
 from birdclef.params import load_params
-from birdclef.plain_errors import plain_errors
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.labeled import INDEX, LabeledData, load_labeled
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
+from birdclef.errors import plain_errors
 from birdclef.evaluation.calibration_table import calibration_scores, calibration_table
 from birdclef.evaluation.scores import (
     Scored,
@@ -29,7 +30,6 @@ from birdclef.model.artifacts import (
 from birdclef.model.batch_inference import predict_logits
 from birdclef.model.device import prepare
 from birdclef.params import Params, load_params
-from birdclef.plain_errors import plain_errors
 
 METRICS = Path("metrics")
 Repeats = dict[str, list[list[TrainedModel]]]  # level -> seed -> its models

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from birdclef.common.files import write_json
 from birdclef.dataset.labeled import INPUT_FILES
+from birdclef.errors import plain_errors
 from birdclef.evaluation.calibration_table import read_calibration
 from birdclef.export.bundle import write_model
 from birdclef.model.artifacts import trained_models
 from birdclef.model.device import prepare
 from birdclef.params import load_params
-from birdclef.plain_errors import plain_errors
 from birdclef.training.resume import fingerprint
 
 MODEL, METRICS = Path("models/birdclef.onnx"), Path("metrics")

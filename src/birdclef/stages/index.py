@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from birdclef.common.files import write_csv, write_json
+from birdclef.errors import plain_errors
 from birdclef.index.counts import count_licenses
 from birdclef.index.layouts import COMPETITION
 from birdclef.index.rules import read_corrections, to_table
@@ -17,7 +18,6 @@ from birdclef.index.sources import (
     require_two_species,
 )
 from birdclef.params import load_params
-from birdclef.plain_errors import plain_errors
 
 OUT = Path("data/index")
 

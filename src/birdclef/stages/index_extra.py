@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from birdclef.common.files import write_csv, write_json
+from birdclef.errors import plain_errors
 from birdclef.index.counts import count_licenses
 from birdclef.index.rules import read_corrections, read_recordings, read_species, to_table
 from birdclef.index.sources import count_reasons, describe, load_extras
 from birdclef.params import load_params
-from birdclef.plain_errors import plain_errors
 
 OUT = Path("data/index")
 

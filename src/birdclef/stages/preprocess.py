@@ -12,8 +12,8 @@ from birdclef.audio.inputs import read_inputs
 from birdclef.audio.quarantine import Quarantined, write_quarantine
 from birdclef.common.files import write_csv, write_json
 from birdclef.dataset import clips, soundscapes
+from birdclef.errors import plain_errors
 from birdclef.params import Params, load_params
-from birdclef.plain_errors import plain_errors
 
 INDEX, CLIPS, SOUNDSCAPES = Path("data/index"), Path("data/clips"), Path("data/soundscapes")
 KINDS = get_args(soundscapes.Kind)

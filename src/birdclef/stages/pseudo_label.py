@@ -8,11 +8,11 @@ import time
 
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
+from birdclef.errors import plain_errors
 from birdclef.model.artifacts import TRAINED, drop_others, load_ensemble, trained_models
 from birdclef.model.batch_inference import predict_to_disk
 from birdclef.model.device import prepare
 from birdclef.params import ParamsError, load_params
-from birdclef.plain_errors import plain_errors
 from birdclef.progress import console, progress
 from birdclef.pseudo_labels import soft_labels, write_pseudo_labels
 

@@ -4,9 +4,9 @@ import sys
 
 from birdclef.dataset.labeled import load_labeled
 from birdclef.dataset.waveforms import TrainingExamples
+from birdclef.errors import plain_errors
 from birdclef.model.artifacts import TrainedModel
 from birdclef.params import load_params
-from birdclef.plain_errors import plain_errors
 from birdclef.training.fold import FoldParams, train_fold
 
 

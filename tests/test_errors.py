@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from birdclef.errors import plain_errors
 from birdclef.params import ParamsError
-from birdclef.plain_errors import plain_errors
 
 STAGES = Path("src/birdclef/stages").resolve()
 

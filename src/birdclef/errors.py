@@ -16,7 +16,7 @@ def plain_errors() -> Generator[None, None, None]:
     except KeyboardInterrupt:
         raise SystemExit("stopped; the same command goes on from here") from None
     except Exception as error:
-        own = type(error).__module__.startswith(f"{__package__}.")
+        own = type(error).__module__.startswith("birdclef.")
         if own or isinstance(error, OSError):
             raise SystemExit(str(error)) from None
         raise
