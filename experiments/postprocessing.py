@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from birdclef.inference import Detector
-from birdclef.logits import Matrix
-from birdclef.metrics import bootstrap_difference, macro_roc_auc
-from birdclef.postprocess import add_recording_max, smooth
-from birdclef.soundscapes import STORE, read_windows
-from birdclef.training_data import INDEX
 
-from birdclef.evaluation import label_windows, read_labels, window_targets
+from birdclef.common.probabilities import Matrix
+from birdclef.dataset.labeled import INDEX
+from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc
+from birdclef.dataset.soundscapes import STORE, read_windows
+from birdclef.evaluation.scores import label_windows, read_labels, window_targets
 from birdclef.params import load_params
+from birdclef.predict.detector import Detector
+from birdclef.predict.postprocess import add_recording_max, smooth
 
 MODEL = Path("models/birdclef.onnx")
 WAYS: dict[str, Callable[[Matrix], Matrix]] = {

@@ -12,12 +12,12 @@ import argparse
 
 import numpy as np
 
-from birdclef.fold_outputs import trained_models
-from birdclef.metrics import bootstrap_difference, macro_roc_auc
+from birdclef.dataset.labeled import INDEX
+from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc
+from birdclef.index.rules import read_species
+from birdclef.model.artifacts import trained_models
 from birdclef.params import load_params
-from birdclef.recordings import read_species
 from birdclef.stages.evaluate import on_soundscapes
-from birdclef.training_data import INDEX
 
 
 def _named(argument: str) -> tuple[str, list[int]]:
