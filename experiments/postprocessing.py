@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from birdclef.common.probabilities import Matrix
+from birdclef.common.arrays import Matrix
 from birdclef.dataset.labeled import INDEX
 from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc
 from birdclef.dataset.soundscapes import STORE, read_windows

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 from numpy.lib.format import open_memmap
 
+from birdclef.common.arrays import Logits
 from birdclef.common.files import write_csv
 from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.waveforms import SoundscapeWindows
-from birdclef.model.batch_inference import Logits
 from birdclef.params import ClipsParams, PseudoLabelParams
 
 FOLDER = Path("data/pseudo_labels")

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 import soxr
 
-Waveform = npt.NDArray[np.float32]
+from birdclef.common.arrays import Waveform
 
 RESAMPLE_QUALITY = "HQ"
 MAX_CHANNELS = 16

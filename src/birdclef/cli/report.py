@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from birdclef.audio.decode import Waveform
+from birdclef.common.arrays import Waveform
 from birdclef.predict.detector import Detector
 
 METRICS, MODEL = Path("metrics"), Path("models/birdclef.onnx")

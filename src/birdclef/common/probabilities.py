@@ -1,9 +1,8 @@
 """Logits and probabilities, one to the other."""
 
 import numpy as np
-import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float32]
+from birdclef.common.arrays import Matrix
 
 _EDGE = 1e-7  # probabilities are kept this far from 0 and 1, where logits are infinite
 

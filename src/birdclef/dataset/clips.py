@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from birdclef.audio.decode import AudioError, Waveform, read_head_and_tail
+from birdclef.audio.decode import AudioError, read_head_and_tail
 from birdclef.audio.quarantine import Quarantined
+from birdclef.common.arrays import Waveform
 from birdclef.params import ClipsParams
 
 _FULL_SCALE = 32767

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from birdclef.common.arrays import Indices
 from birdclef.dataset.clips import ClipStore
 from birdclef.dataset.labels import targets_and_masks
-from birdclef.dataset.waveforms import Indices, LabeledClips
+from birdclef.dataset.waveforms import LabeledClips
 from birdclef.index.rules import read_recordings, read_species
 from birdclef.params import ClipsParams, ParamsError, Scheme
 

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Matrix = npt.NDArray[np.float32]
+from birdclef.common.arrays import Matrix
 
 
 def multi_hot(cells: Sequence[str], species: Sequence[str]) -> Matrix:

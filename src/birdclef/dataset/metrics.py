@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 
-Matrix = npt.NDArray[np.floating]
+from birdclef.common.arrays import Matrix
 
 
 def roc_auc_per_species(targets: Matrix, scores: Matrix, masks: Matrix | None = None) -> Matrix:

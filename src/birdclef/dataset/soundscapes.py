@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from birdclef.audio.decode import SILENT, AudioError, Waveform, is_loud, stream
+from birdclef.audio.decode import SILENT, AudioError, is_loud, stream
+from birdclef.common.arrays import Waveform
 from birdclef.params import ClipsParams
 
 STORE = Path("data/soundscapes")

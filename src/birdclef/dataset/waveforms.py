@@ -15,12 +15,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from birdclef.common.arrays import Indices, Matrix
 from birdclef.dataset.clips import ClipStore, first_clip, random_crop
-from birdclef.dataset.labels import Matrix
 from birdclef.dataset.soundscapes import STORE, Kind, read_window
 from birdclef.params import ClipsParams
 
-Indices = npt.NDArray[np.int64]
 Example = tuple[Tensor, Tensor, Tensor]  # waveform (sample,), targets (species,), mask (species,)
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from birdclef.common.arrays import Matrix
 from birdclef.common.probabilities import logit, sigmoid
 
-Matrix = npt.NDArray[np.floating]
 _BINS = 15
 
 

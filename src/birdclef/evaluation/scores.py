@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from birdclef.dataset.labels import Matrix, multi_hot
+from birdclef.common.arrays import Matrix
+from birdclef.dataset.labels import multi_hot
 from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc, roc_auc_per_species
 from birdclef.params import ParamsError
 

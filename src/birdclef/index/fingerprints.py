@@ -14,7 +14,8 @@ from scipy.fft import rfft
 from scipy.ndimage import maximum_filter
 from scipy.signal.windows import hann
 
-from birdclef.audio.decode import AudioError, Waveform, stream
+from birdclef.audio.decode import AudioError, stream
+from birdclef.common.arrays import Waveform
 
 Peaks = npt.NDArray[np.uint32]
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from birdclef.common.arrays import Logits
 from birdclef.common.files import write_bytes
-from birdclef.model.batch_inference import Logits
 from birdclef.model.classifier import Ensemble, load_checkpoint
 from birdclef.params import ClipsParams, MelParams
 

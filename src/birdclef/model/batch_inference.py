@@ -5,16 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from birdclef.common.arrays import Logits
 from birdclef.params import RuntimeParams
 
 # not by pickling, which would read what is mapped; Python 3.14 would choose another
 LOADER_START = "fork"
-Logits = npt.NDArray[np.float32]
 
 
 def predict_batches(

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from birdclef.audio.decode import AudioError, Waveform, stream
+from birdclef.audio.decode import AudioError, stream
+from birdclef.common.arrays import Waveform
 from birdclef.predict.engines import BATCHES, METADATA, load_engine, session
 
 Probabilities = npt.NDArray[np.float32]

@@ -6,7 +6,8 @@ took a little in others.
 
 import numpy as np
 
-from birdclef.common.probabilities import Matrix, logit, sigmoid
+from birdclef.common.arrays import Matrix
+from birdclef.common.probabilities import logit, sigmoid
 
 MAX_WEIGHT = 0.8  # the original's weight of the recording's maximum
 _SMOOTHING = (0.1, 0.2, 0.4, 0.2, 0.1)  # of the window two before to that two after

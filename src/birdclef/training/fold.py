@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from birdclef.common.arrays import Logits
 from birdclef.common.files import write_csv
 from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.labeled import INPUT_FILES, LabeledData
 from birdclef.dataset.waveforms import TrainingExamples
 from birdclef.model.artifacts import OutOfFold, TrainedModel, write_out_of_fold
-from birdclef.model.batch_inference import Logits
 from birdclef.model.classifier import create_classifier, pretrained_file, save_checkpoint
 from birdclef.model.device import prepare
 from birdclef.params import ClipsParams, LevelParams, MelParams, RuntimeParams, TrainParams

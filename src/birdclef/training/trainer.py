@@ -12,9 +12,10 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 
+from birdclef.common.arrays import Indices, Logits
 from birdclef.dataset.metrics import macro_roc_auc
-from birdclef.dataset.waveforms import EpochBatches, Indices, TrainingExamples, oversample
-from birdclef.model.batch_inference import LOADER_START, Logits, predict_logits
+from birdclef.dataset.waveforms import EpochBatches, TrainingExamples, oversample
+from birdclef.model.batch_inference import LOADER_START, predict_logits
 from birdclef.model.classifier import Classifier
 from birdclef.params import LevelParams, RuntimeParams, TrainParams
 from birdclef.training.mixing import masked_bce, mixup, random_loudness
