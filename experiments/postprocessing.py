@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from birdclef.common.arrays import Matrix
-from birdclef.dataset.labeled import INDEX
+from birdclef.common.names import INDEX, SOUNDSCAPES
 from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc
-from birdclef.dataset.soundscapes import STORE, read_windows
+from birdclef.dataset.soundscapes import read_windows
 from birdclef.evaluation.scores import label_windows, read_labels, window_targets
 from birdclef.params import load_params
 from birdclef.predict.detector import Detector
@@ -36,7 +36,9 @@ def main() -> None:
     labeled = label_windows(windows, read_labels(INDEX / "soundscape_labels.csv"))
     detector = Detector(MODEL)
     names = windows["soundscape_id"].unique()
-    heard = {h.path.stem: h for h in detector.hear([STORE / f"labeled/{n}.flac" for n in names])}
+    heard = {
+        h.path.stem: h for h in detector.hear([SOUNDSCAPES / f"labeled/{n}.flac" for n in names])
+    }
     targets = window_targets(labeled, [s["species"] for s in detector.species])
     ids = labeled["soundscape_id"].tolist()
     found = {}

@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from birdclef.dataset.labeled import INDEX
+from birdclef.common.names import INDEX
 from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc
 from birdclef.index.rules import read_species
 from birdclef.model.artifacts import trained_models

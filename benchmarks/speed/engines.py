@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from birdclef.common.files import write_json
-from birdclef.dataset.labeled import INDEX
+from birdclef.common.names import INDEX
 from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows

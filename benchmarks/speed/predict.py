@@ -36,13 +36,14 @@ import torch
 from birdclef.audio.decode import stream
 from birdclef.common.allocator import keep_freed_memory
 from birdclef.common.files import write_json
+from birdclef.common.names import INPUT
 from birdclef.export.graph import export, save
 from birdclef.export.mel import ExportableLogMel
 from birdclef.model.classifier import Ensemble, create_classifier
 from birdclef.model.mel import LogMel
 from birdclef.params import Params, load_params
 from birdclef.predict.detector import cores
-from birdclef.predict.engines import ENGINES, INPUT, session
+from birdclef.predict.engines import ENGINES, session
 
 SPECIES, FOLDS, FILE_S, TEST_FILES, LIMIT_MIN = 182, 5, 240, 1100, 120
 RESULTS = Path("benchmarks/results/predict.json")

@@ -12,11 +12,11 @@ from numpy.lib.format import open_memmap
 
 from birdclef.common.arrays import Logits
 from birdclef.common.files import write_csv
+from birdclef.common.names import PSEUDO_LABELS
 from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.params import ClipsParams, PseudoLabelParams
 
-FOLDER = Path("data/pseudo_labels")
 _WINDOWS = "windows.csv"
 _BLOCK = 4096  # windows at a time: memory stays flat however many there are
 
@@ -34,7 +34,7 @@ def _name(fold: int) -> str:
 
 
 def _folder(level: str, seed: int) -> Path:
-    return FOLDER / level / f"seed_{seed}"
+    return PSEUDO_LABELS / level / f"seed_{seed}"
 
 
 def _largest(logits: Logits, soundscape_ids: Sequence[str], transform: str) -> Logits:

@@ -13,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from birdclef import progress
-from birdclef.dataset.labeled import INPUT_FILES, LabeledData
+from birdclef.common.names import INPUT_FILES
+from birdclef.dataset.labeled import LabeledData
 from birdclef.dataset.waveforms import LabeledClips, TrainingExamples
 from birdclef.model.artifacts import TrainedModel
 from birdclef.model.classifier import load_checkpoint

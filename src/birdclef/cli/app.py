@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
+from birdclef.common.names import MODEL
 from birdclef.errors import plain_errors
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Birds in recordings.")
 model_app = typer.Typer(no_args_is_help=True, help="Look into a model file, or export one.")
 app.add_typer(model_app, name="model")
-
-MODEL = Path("models/birdclef.onnx")
 
 
 @app.command()

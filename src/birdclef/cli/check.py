@@ -11,7 +11,8 @@ import torch
 from dvc.exceptions import NotDvcRepoError
 from dvc.repo import Repo
 
-from birdclef.dataset.labeled import INPUT_FILES, load_labeled
+from birdclef.common.names import INPUT_FILES
+from birdclef.dataset.labeled import load_labeled
 from birdclef.dataset.waveforms import oversample
 from birdclef.index.folders import SourceError, list_audio, scan_audio
 from birdclef.index.layouts import COMPETITION, EXTRAS

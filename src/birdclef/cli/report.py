@@ -11,9 +11,9 @@ import numpy as np
 from rich.table import Table
 
 from birdclef.common.arrays import Waveform
+from birdclef.common.names import METRICS, MODEL
 from birdclef.predict.detector import Detector
 
-METRICS, MODEL = Path("metrics"), Path("models/birdclef.onnx")
 _ORDINALS = {"l1": "first level", "l2": "second level", "l3": "third level"}
 
 

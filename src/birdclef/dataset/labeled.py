@@ -7,18 +7,12 @@ import numpy as np
 import pandas as pd
 
 from birdclef.common.arrays import Indices
+from birdclef.common.names import CLIPS, INDEX
 from birdclef.dataset.clips import ClipStore
 from birdclef.dataset.labels import targets_and_masks
 from birdclef.dataset.waveforms import LabeledClips
 from birdclef.index.rules import read_recordings, read_species
 from birdclef.params import ClipsParams, ParamsError, Scheme
-
-INDEX = Path("data/index")
-CLIPS = Path("data/clips")
-INPUT_FILES = [
-    *(INDEX / name for name in ("species.csv", "kept.csv", "folds.csv")),
-    CLIPS / "index.csv",
-]
 
 
 class LabeledData(NamedTuple):

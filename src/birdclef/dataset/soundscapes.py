@@ -6,7 +6,7 @@ found and read in about 2 ms anywhere in a file, at 0.35-0.41 of the bytes of 16
 
 import os
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,8 @@ import soundfile
 
 from birdclef.audio.decode import SILENT, AudioError, is_loud, stream
 from birdclef.common.arrays import Waveform
+from birdclef.common.names import SOUNDSCAPES, Kind
 from birdclef.params import ClipsParams
-
-STORE = Path("data/soundscapes")
-Kind = Literal["unlabeled", "labeled"]
 
 
 class Stored(NamedTuple):
@@ -74,7 +72,7 @@ def read_window(path: Path, start_s: float, clips: ClipsParams) -> Waveform:
         return file.read(clips.clip_samples, dtype="float32", fill_value=0.0)
 
 
-def read_windows(kind: Kind, clips: ClipsParams, store: Path = STORE) -> pd.DataFrame:
+def read_windows(kind: Kind, clips: ClipsParams, store: Path = SOUNDSCAPES) -> pd.DataFrame:
     """List the windows of the stored soundscapes of one kind, as `windows` does."""
     table = pd.read_csv(store / f"{kind}.csv", dtype={"soundscape_id": str}, keep_default_na=False)
     return windows(table.astype({"samples": "int64"}), clips)  # which no row would tell

@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from birdclef.common.arrays import Indices, Matrix
+from birdclef.common.names import SOUNDSCAPES, Kind
 from birdclef.dataset.clips import ClipStore, first_clip, random_crop
-from birdclef.dataset.soundscapes import STORE, Kind, read_window
+from birdclef.dataset.soundscapes import read_window
 from birdclef.params import ClipsParams
 
 Example = tuple[Tensor, Tensor, Tensor]  # waveform (sample,), targets (species,), mask (species,)
@@ -68,7 +69,7 @@ class SoundscapeWindows(Dataset[Tensor]):
     """
 
     def __init__(
-        self, table: pd.DataFrame, kind: Kind, clips: ClipsParams, store: Path = STORE
+        self, table: pd.DataFrame, kind: Kind, clips: ClipsParams, store: Path = SOUNDSCAPES
     ) -> None:
         codes, names = pd.factorize(table["soundscape_id"])
         self.soundscape, self.names = codes.astype(np.int32), names.tolist()

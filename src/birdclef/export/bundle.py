@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from birdclef.dataset.labeled import INDEX, load_labeled
+from birdclef.common.names import INDEX
+from birdclef.dataset.labeled import load_labeled
 from birdclef.export.graph import export, parity, probe_clips, require_parity, save
 from birdclef.index.rules import read_species
 from birdclef.model.artifacts import TrainedModel, load_ensemble, trained_models

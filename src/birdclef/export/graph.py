@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from birdclef.common.files import write_bytes
+from birdclef.common.names import IMAGE, INPUT, METADATA, OUTPUT
 from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.export.backbone import exportable
 from birdclef.export.mel import ExportableLogMel
 from birdclef.model.classifier import Ensemble
 from birdclef.params import ClipsParams, MelParams
-from birdclef.predict.engines import IMAGE, INPUT, METADATA, OUTPUT
 
 OPSET = 20
 _SCOPES, _FRONT_END = "pkg.torch.onnx.name_scopes", "'ensemble.front_end'"  # the exporter's notes

@@ -12,10 +12,9 @@ import pandas as pd
 
 from birdclef.common.arrays import Logits
 from birdclef.common.files import write_bytes
+from birdclef.common.names import TRAINED
 from birdclef.model.classifier import Ensemble, load_checkpoint
 from birdclef.params import ClipsParams, MelParams
-
-TRAINED = Path("models/trained")
 
 
 class TrainedModel(NamedTuple):

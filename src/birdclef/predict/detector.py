@@ -14,7 +14,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from birdclef.audio.decode import AudioError, stream
 from birdclef.common.arrays import Waveform
-from birdclef.predict.engines import BATCHES, METADATA, load_engine, session
+from birdclef.common.names import METADATA
+from birdclef.predict.engines import BATCHES, load_engine, session
 
 Probabilities = npt.NDArray[np.float32]
 T = TypeVar("T")

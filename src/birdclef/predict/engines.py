@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-# names inside the file; the image is what the mel hands to the networks
-INPUT, IMAGE, OUTPUT, METADATA = "waveform", "image", "probabilities", "birdclef"
+from birdclef.common.names import IMAGE, INPUT, OUTPUT
+
 # clips a call: what is computed between layers stays in the processor's cache
 BATCHES = {"onnxruntime": 4, "openvino": 4, "openvino-bf16": 8}
 ENGINES = tuple(BATCHES)

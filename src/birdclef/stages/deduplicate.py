@@ -6,6 +6,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from birdclef.common.files import write_csv, write_json
+from birdclef.common.names import INDEX, METRICS
 from birdclef.errors import plain_errors
 from birdclef.index.counts import per_species_and_source, summarize
 from birdclef.index.duplicates import SoundPair, resolve
@@ -15,8 +16,6 @@ from birdclef.index.landmarks import find_matches
 from birdclef.index.rules import read_recordings, read_species
 from birdclef.params import Params, load_params
 from birdclef.progress import console, track
-
-INDEX, METRICS = Path("data/index"), Path("metrics")
 
 
 def fingerprint_all(params: Params, recordings: pd.DataFrame) -> dict[str, Fingerprint]:

@@ -1,10 +1,9 @@
 """Score every level: out of fold, and on the labelled soundscapes that no training saw."""
 
-from pathlib import Path
-
 from birdclef.common.files import write_csv, write_json
+from birdclef.common.names import INDEX, METRICS, TRAINED
 from birdclef.common.probabilities import sigmoid
-from birdclef.dataset.labeled import INDEX, LabeledData, load_labeled
+from birdclef.dataset.labeled import LabeledData, load_labeled
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.errors import plain_errors
@@ -19,7 +18,6 @@ from birdclef.evaluation.scores import (
     window_targets,
 )
 from birdclef.model.artifacts import (
-    TRAINED,
     TrainedModel,
     drop_others,
     load_ensemble,
@@ -31,7 +29,6 @@ from birdclef.model.batch_inference import predict_logits
 from birdclef.model.device import prepare
 from birdclef.params import Params, load_params
 
-METRICS = Path("metrics")
 Repeats = dict[str, list[list[TrainedModel]]]  # level -> seed -> its models
 
 

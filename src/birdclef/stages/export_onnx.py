@@ -1,10 +1,9 @@
 """All students to one ONNX file; refused unless it gives PyTorch's probabilities."""
 
 import json
-from pathlib import Path
 
 from birdclef.common.files import write_json
-from birdclef.dataset.labeled import INPUT_FILES
+from birdclef.common.names import INPUT_FILES, METRICS, MODEL
 from birdclef.errors import plain_errors
 from birdclef.evaluation.calibration_table import read_calibration
 from birdclef.export.bundle import write_model
@@ -12,8 +11,6 @@ from birdclef.model.artifacts import trained_models
 from birdclef.model.device import prepare
 from birdclef.params import load_params
 from birdclef.training.resume import fingerprint
-
-MODEL, METRICS = Path("models/birdclef.onnx"), Path("metrics")
 
 
 def main() -> None:

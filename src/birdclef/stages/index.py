@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from birdclef.common.files import write_csv, write_json
+from birdclef.common.names import INDEX, METRICS
 from birdclef.errors import plain_errors
 from birdclef.index.counts import count_licenses
 from birdclef.index.layouts import COMPETITION
@@ -19,8 +20,6 @@ from birdclef.index.sources import (
 )
 from birdclef.params import load_params
 
-OUT = Path("data/index")
-
 
 def main() -> None:
     params = load_params()
@@ -31,11 +30,11 @@ def main() -> None:
     found = load_soundscapes(folder, root, loaded.species["species"])
     set_aside = pd.concat([loaded.set_aside, found.set_aside])
 
-    write_csv(to_table(loaded.recordings), OUT / "recordings.csv")
-    write_csv(loaded.species, OUT / "species.csv")
-    write_csv(found.soundscapes, OUT / "soundscapes.csv")
-    write_csv(found.labels, OUT / "soundscape_labels.csv")
-    write_csv(set_aside, OUT / "set_aside.csv")
+    write_csv(to_table(loaded.recordings), INDEX / "recordings.csv")
+    write_csv(loaded.species, INDEX / "species.csv")
+    write_csv(found.soundscapes, INDEX / "soundscapes.csv")
+    write_csv(found.labels, INDEX / "soundscape_labels.csv")
+    write_csv(set_aside, INDEX / "set_aside.csv")
 
     per_species = loaded.recordings["primary_label"].value_counts()
     per_species = per_species.reindex(loaded.species["species"], fill_value=0)
@@ -54,7 +53,7 @@ def main() -> None:
         "set_aside_by_reason": count_reasons(set_aside),
         "licenses": count_licenses(loaded.recordings),
     }
-    write_json(metrics, "metrics/index.json")
+    write_json(metrics, METRICS / "index.json")
     print(*loaded.notes, *found.notes, describe(metrics), sep="\n")
 
 

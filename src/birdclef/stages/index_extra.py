@@ -3,26 +3,25 @@
 from pathlib import Path
 
 from birdclef.common.files import write_csv, write_json
+from birdclef.common.names import INDEX, METRICS
 from birdclef.errors import plain_errors
 from birdclef.index.counts import count_licenses
 from birdclef.index.rules import read_corrections, read_recordings, read_species, to_table
 from birdclef.index.sources import count_reasons, describe, load_extras
 from birdclef.params import load_params
 
-OUT = Path("data/index")
-
 
 def main() -> None:
     params = load_params()
-    own = read_recordings(OUT / "recordings.csv")
-    species = read_species(OUT / "species.csv")
+    own = read_recordings(INDEX / "recordings.csv")
+    species = read_species(INDEX / "species.csv")
     corrections = read_corrections(params.index.corrections)
     limit = params.index.max_recordings_per_species
     extras = load_extras(Path(params.data.root), own, species, corrections, limit)
 
     table = to_table(extras.recordings)
-    write_csv(table, OUT / "extra.csv")
-    write_csv(extras.set_aside, OUT / "extra_set_aside.csv")
+    write_csv(table, INDEX / "extra.csv")
+    write_csv(extras.set_aside, INDEX / "extra_set_aside.csv")
 
     metrics = {
         "extra_recordings": len(table),
@@ -32,7 +31,7 @@ def main() -> None:
         "set_aside_by_reason": count_reasons(extras.set_aside),
         "licenses": count_licenses(extras.recordings),
     }
-    write_json(metrics, "metrics/index_extra.json")
+    write_json(metrics, METRICS / "index_extra.json")
     print(*extras.notes, describe(metrics), sep="\n")
 
 

@@ -11,13 +11,12 @@ from birdclef.audio.incremental import Task, keep_only, key_of, make_missing
 from birdclef.audio.inputs import read_inputs
 from birdclef.audio.quarantine import Quarantined, write_quarantine
 from birdclef.common.files import write_csv, write_json
+from birdclef.common.names import CLIPS, INDEX, METRICS, SOUNDSCAPES, Kind
 from birdclef.dataset import clips, soundscapes
 from birdclef.errors import plain_errors
 from birdclef.params import Params, load_params
 
-INDEX, CLIPS, SOUNDSCAPES = Path("data/index"), Path("data/clips"), Path("data/soundscapes")
-KINDS = get_args(soundscapes.Kind)
-METRICS = Path("metrics/preprocess.json")
+KINDS = get_args(Kind)
 NOTES = Path(".resume/preprocess")  # on files of this folder; runtime.resume_dir may be shared
 
 
@@ -73,7 +72,7 @@ def main() -> None:
     n_recordings, bad_recordings = pack_recordings(params)
     n_soundscapes, bad_soundscapes = store_soundscapes(params)
     n_files, bad = n_recordings + n_soundscapes, bad_recordings + bad_soundscapes
-    write_json({"files": n_files, "quarantined": len(bad)}, METRICS)
+    write_json({"files": n_files, "quarantined": len(bad)}, METRICS / "preprocess.json")
     write_quarantine(bad, n_files, params.preprocess.max_quarantined, CLIPS / "quarantine.csv")
 
 

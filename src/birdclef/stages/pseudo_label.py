@@ -6,10 +6,11 @@
 import sys
 import time
 
+from birdclef.common.names import TRAINED
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.errors import plain_errors
-from birdclef.model.artifacts import TRAINED, drop_others, load_ensemble, trained_models
+from birdclef.model.artifacts import drop_others, load_ensemble, trained_models
 from birdclef.model.batch_inference import predict_to_disk
 from birdclef.model.device import prepare
 from birdclef.params import ParamsError, load_params

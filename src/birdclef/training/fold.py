@@ -9,8 +9,9 @@ import pandas as pd
 
 from birdclef.common.arrays import Logits
 from birdclef.common.files import write_csv
+from birdclef.common.names import INPUT_FILES
 from birdclef.common.probabilities import sigmoid
-from birdclef.dataset.labeled import INPUT_FILES, LabeledData
+from birdclef.dataset.labeled import LabeledData
 from birdclef.dataset.waveforms import TrainingExamples
 from birdclef.model.artifacts import OutOfFold, TrainedModel, write_out_of_fold
 from birdclef.model.classifier import create_classifier, pretrained_file, save_checkpoint
