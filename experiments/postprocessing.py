@@ -13,9 +13,9 @@ import numpy as np
 
 from birdclef.common.arrays import Matrix
 from birdclef.common.names import INDEX, SOUNDSCAPES
+from birdclef.dataset.labels import label_windows, read_labels, window_targets
 from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc
 from birdclef.dataset.soundscapes import read_windows
-from birdclef.evaluation.scores import label_windows, read_labels, window_targets
 from birdclef.params import load_params
 from birdclef.predict.detector import Detector
 from birdclef.predict.postprocess import add_recording_max, smooth

@@ -13,11 +13,11 @@ import argparse
 import numpy as np
 
 from birdclef.common.names import INDEX
+from birdclef.common.recordings import read_species
 from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc
-from birdclef.index.rules import read_species
+from birdclef.evaluation.predictions import on_soundscapes
 from birdclef.model.artifacts import trained_models
 from birdclef.params import load_params
-from birdclef.stages.evaluate import on_soundscapes
 
 
 def _named(argument: str) -> tuple[str, list[int]]:

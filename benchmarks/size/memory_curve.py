@@ -26,19 +26,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from birdclef.audio.pack_clips import INDEX_COLUMNS, pack_shard
 from birdclef.common.files import write_json
-from birdclef.dataset.clips import INDEX_COLUMNS, ClipStore, pack_shard
+from birdclef.dataset.clips import ClipStore
 from birdclef.dataset.soundscapes import read_windows
-from birdclef.dataset.waveforms import (
-    EpochBatches,
-    LabeledClips,
-    SoundscapeWindows,
-    TrainingExamples,
-)
+from birdclef.dataset.waveforms import LabeledClips, SoundscapeWindows
 from birdclef.model.batch_inference import predict_to_disk
 from birdclef.model.device import prepare
 from birdclef.params import ClipsParams, Params, load_params
 from birdclef.pseudo_labels import read_pseudo_labels, soft_labels, write_pseudo_labels
+from birdclef.training.examples import EpochBatches, TrainingExamples
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks/results/memory.json"

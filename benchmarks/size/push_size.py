@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from birdclef.dataset.soundscapes import store_soundscape
+from birdclef.audio.pack_soundscapes import store_soundscape
 from birdclef.model.classifier import create_classifier, save_checkpoint
 from birdclef.params import Params, load_params
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from birdclef.dataset.soundscapes import read_window, store_soundscape
+from birdclef.audio.pack_soundscapes import store_soundscape
+from birdclef.dataset.soundscapes import read_window
 from birdclef.params import ClipsParams, load_params
 
 WINDOWS = 100

@@ -11,10 +11,10 @@ import numpy as np
 
 from birdclef.common.files import write_json
 from birdclef.common.names import INDEX
+from birdclef.dataset.labels import label_windows, read_labels, window_targets
 from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
-from birdclef.evaluation.scores import label_windows, read_labels, window_targets
 from birdclef.params import load_params
 from birdclef.predict.detector import Detector
 from birdclef.predict.engines import ENGINES, EngineError

@@ -22,8 +22,8 @@ import soundfile
 import soxr
 from joblib import Parallel, delayed
 
+from birdclef.audio.pack_clips import pack_shard
 from birdclef.common.allocator import keep_freed_memory
-from birdclef.dataset.clips import pack_shard
 from birdclef.params import ClipsParams, load_params
 
 FORMATS = {"ogg": 32_000, "mp3": 44_100}

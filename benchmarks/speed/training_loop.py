@@ -25,9 +25,9 @@ from torch.utils.data import DataLoader
 
 from birdclef.common.files import write_json
 from birdclef.dataset.labeled import load_labeled
-from birdclef.dataset.waveforms import TrainingExamples
 from birdclef.model.classifier import create_classifier
 from birdclef.model.device import prepare
+from birdclef.training.examples import TrainingExamples
 from birdclef.training.trainer import FoldData, Trainer, parameter_groups
 from full_size import load_full_size
 

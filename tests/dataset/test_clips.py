@@ -11,14 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal
 
-from birdclef.dataset.clips import (
-    INDEX_COLUMNS,
-    ClipStore,
-    Packed,
-    first_clip,
-    pack_shard,
-    random_crop,
-)
+from birdclef.audio.pack_clips import INDEX_COLUMNS, Packed, pack_shard
+from birdclef.dataset.clips import ClipStore, first_clip, random_crop
 from birdclef.model.mel import LogMel
 from birdclef.params import Params
 from sounds import RATE_HZ, ramp, tone, write

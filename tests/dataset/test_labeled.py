@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from birdclef.common.recordings import COLUMNS
 from birdclef.dataset.labeled import LabeledData, load_labeled
-from birdclef.index.rules import COLUMNS
 from birdclef.params import Params
 from small_world import SPECIES, labeled_clips
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from birdclef.dataset.soundscapes import read_window, read_windows, store_soundscape, windows
+from birdclef.audio.pack_soundscapes import store_soundscape
+from birdclef.dataset.soundscapes import read_window, read_windows, windows
 from birdclef.params import Params
 from sounds import RATE_HZ, tone, write
 

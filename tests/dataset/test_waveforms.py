@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birdclef.dataset.waveforms import EpochBatches, oversample
 from birdclef.params import Params
+from birdclef.training.examples import EpochBatches, oversample
 from small_world import labeled_clips
 
 

@@ -5,9 +5,8 @@ import numpy.typing as npt
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from birdclef.common.probabilities import sigmoid
+from birdclef.common.probabilities import calibrate, sigmoid
 from birdclef.evaluation.calibration import (
-    calibrate,
     calibrate_held_out,
     calibration_error,
     fit_calibration,

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from birdclef.evaluation.scores import Scored, label_windows, levels_table, species_table, summary
+from birdclef.dataset.labels import label_windows
+from birdclef.evaluation.scores import Scored, levels_table, species_table, summary
 
 KEYS = ["soundscape_id", "start_s", "end_s"]
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from birdclef.dataset.clips import INDEX_COLUMNS, ClipStore, pack_shard
+from birdclef.audio.pack_clips import INDEX_COLUMNS, pack_shard
+from birdclef.dataset.clips import ClipStore
 from birdclef.dataset.waveforms import LabeledClips
 from birdclef.params import Params
 from sounds import RATE_HZ, tone, write

@@ -8,17 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from birdclef.common.files import write_csv
+from birdclef.common.recordings import COLUMNS, read_recordings, read_species
 from birdclef.common.tables import TableError
 from birdclef.index.rules import (
-    COLUMNS,
     correct_labels,
     fill_up,
     find_species,
     merge_same_id,
     newest_first,
     read_corrections,
-    read_recordings,
-    read_species,
     to_table,
 )
 from index_data import corrections

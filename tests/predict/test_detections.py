@@ -5,18 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from birdclef.evaluation.calibration import calibrate, of_metadata
-from birdclef.predict.detections import (
-    ChoiceError,
-    Scoring,
-    choose_species,
-    detections,
-    find_recordings,
-    minimum_of,
-    score,
-)
+from birdclef.common.probabilities import calibrate, of_metadata
+from birdclef.predict.detections import Scoring, detections, minimum_of, score
 from birdclef.predict.detector import Detector, Heard
 from birdclef.predict.postprocess import add_recording_max, smooth
+from birdclef.predict.selection import ChoiceError, choose_species, find_recordings
 from small_model import SPECIES, write_model
 from sounds import tone, write
 

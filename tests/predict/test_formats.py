@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from birdclef.predict.detections import ChoiceError, detections
+from birdclef.predict.detections import detections
 from birdclef.predict.detector import Heard
 from birdclef.predict.formats import WRITERS, Report, check, format_of
+from birdclef.predict.selection import ChoiceError
 from small_model import SPECIES
 
 P = np.array([[0.9, 0.2, 0.05], [0.1, 0.6, 0.7]], np.float32)

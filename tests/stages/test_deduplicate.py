@@ -10,9 +10,9 @@ import pytest
 import soxr
 import yaml
 
+from birdclef.common.recordings import COLUMNS
 from birdclef.index.folds import count_straddling
 from birdclef.index.layouts import COMPETITION, XENO_CANTO
-from birdclef.index.rules import COLUMNS
 from birdclef.stages import deduplicate, index, index_extra
 from index_data import add_source, competition_row, touch_audio, xeno_canto_row
 from paths import ROOT

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from birdclef.common.recordings import COLUMNS
 from birdclef.index.folders import SourceError
 from birdclef.index.layouts import BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO
-from birdclef.index.rules import COLUMNS
 from birdclef.stages import index, index_extra
 from index_data import (
     add_source,

@@ -15,13 +15,14 @@ from rich.console import Console
 from birdclef import progress
 from birdclef.common.names import INPUT_FILES
 from birdclef.dataset.labeled import LabeledData
-from birdclef.dataset.waveforms import LabeledClips, TrainingExamples
+from birdclef.dataset.waveforms import LabeledClips
 from birdclef.model.artifacts import TrainedModel
 from birdclef.model.classifier import load_checkpoint
 from birdclef.params import MixupParams, Params, load_params
 from birdclef.pseudo_labels import PseudoLabels
 from birdclef.stages import train_l1, train_l2
 from birdclef.training import fold as fold_run
+from birdclef.training.examples import TrainingExamples
 from birdclef.training.fold import FoldParams, train_fold
 from birdclef.training.resume import ResumePoint
 from paths import ROOT

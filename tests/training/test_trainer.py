@@ -9,12 +9,13 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from birdclef.dataset.waveforms import TrainingExamples
+from birdclef.common.digests import fingerprint
 from birdclef.model.classifier import create_classifier
 from birdclef.model.device import prepare
 from birdclef.params import MixupParams, Params
+from birdclef.training.examples import TrainingExamples
 from birdclef.training.mixing import masked_bce, mixup, random_loudness
-from birdclef.training.resume import ResumeError, ResumePoint, fingerprint
+from birdclef.training.resume import ResumeError, ResumePoint
 from birdclef.training.trainer import (
     EpochReport,
     FoldData,

@@ -13,7 +13,6 @@ from dvc.repo import Repo
 
 from birdclef.common.names import INPUT_FILES
 from birdclef.dataset.labeled import load_labeled
-from birdclef.dataset.waveforms import oversample
 from birdclef.index.folders import SourceError, list_audio, scan_audio
 from birdclef.index.layouts import COMPETITION, EXTRAS
 from birdclef.index.soundscapes import FOLDERS
@@ -21,6 +20,7 @@ from birdclef.index.sources import find_source, require_source
 from birdclef.model.classifier import Classifier, ModelError, create_classifier
 from birdclef.model.device import prepare
 from birdclef.params import Params
+from birdclef.training.examples import oversample
 from birdclef.training.fold import FoldParams
 
 _SOUNDSCAPE_GROWTH = 8  # FLAC at 32 kHz against Vorbis, at most

@@ -1,5 +1,7 @@
 """Logits and probabilities, one to the other."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from birdclef.common.arrays import Matrix
@@ -17,3 +19,27 @@ def logit(probabilities: Matrix) -> Matrix:
 def sigmoid(logits: Matrix) -> Matrix:
     """Logits to probabilities, without overflow at either end."""
     return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
+
+
+class Calibration(NamedTuple):
+    """Of each species, (species,): p becomes sigmoid(slope * logit(p) + offset).
+
+    A slope is never negative, so that the order of a species' detections stays; 0 gives all of
+    them its frequency, where a model's order is no better than chance.
+    """
+
+    slopes: Matrix
+    offsets: Matrix
+
+
+def calibrate(probabilities: Matrix, calibration: Calibration) -> Matrix:
+    """(row, species) raw probabilities -> calibrated ones."""
+    logits = logit(probabilities.astype(np.float32))
+    return sigmoid((logits * calibration.slopes + calibration.offsets).astype(np.float32))
+
+
+def of_metadata(about: dict[str, Any] | None) -> Calibration | None:
+    """The calibration that an exported file carries, if any."""
+    if about is None:
+        return None
+    return Calibration(np.array(about["slopes"]), np.array(about["offsets"]))

@@ -8,10 +8,10 @@ import pandas as pd
 
 from birdclef.common.arrays import Indices
 from birdclef.common.names import CLIPS, INDEX
+from birdclef.common.recordings import read_recordings, read_species
 from birdclef.dataset.clips import ClipStore
 from birdclef.dataset.labels import targets_and_masks
 from birdclef.dataset.waveforms import LabeledClips
-from birdclef.index.rules import read_recordings, read_species
 from birdclef.params import ClipsParams, ParamsError, Scheme
 
 

@@ -1,11 +1,13 @@
 """Label cells to training vectors."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from birdclef.common.arrays import Matrix
+from birdclef.params import ParamsError
 
 
 def multi_hot(cells: Sequence[str], species: Sequence[str]) -> Matrix:
@@ -35,3 +37,40 @@ def targets_and_masks(recordings: pd.DataFrame, species: Sequence[str]) -> tuple
     targets = multi_hot(positives.tolist(), species)
     secondary = multi_hot(recordings["secondary_labels"].tolist(), species)
     return targets, np.maximum(1 - secondary, targets)
+
+
+def label_windows(windows: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Give windows of soundscapes their labels; windows that nobody labelled are left out.
+
+    Args:
+        windows: soundscape_id, start_s, end_s.
+        labels: the same and labels, codes separated by blanks, empty where nothing is heard.
+
+    Returns:
+        The labelled windows with a column `labels` and their position in `windows` as index.
+
+    Raises:
+        ParamsError: there are labels, but none is for a window of this length.
+    """
+    keys = ["soundscape_id", "start_s", "end_s"]
+    labels = labels.astype({"start_s": float, "end_s": float})
+    joined = windows.reset_index().merge(labels, on=keys, validate="one_to_one")
+    if len(labels) and len(windows) and joined.empty:
+        row = labels.iloc[0]
+        raise ParamsError(
+            f"no label of {len(labels)} is for a window of clips.clip_s ="
+            f" {windows['end_s'].iloc[0] - windows['start_s'].iloc[0]:g} s; the first is for"
+            f" {row['soundscape_id']} from {row['start_s']:g} to {row['end_s']:g} s"
+        )
+    return joined.set_index("index")
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """Read the labels of soundscapes that indexing wrote."""
+    text = {"soundscape_id": str, "labels": str}
+    return pd.read_csv(path, dtype=text, keep_default_na=False)
+
+
+def window_targets(labeled: pd.DataFrame, species: list[str]) -> Matrix:
+    """(window, species) of 0 and 1 from the column `labels`."""
+    return multi_hot(labeled["labels"].tolist(), species)

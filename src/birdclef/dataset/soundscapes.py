@@ -4,48 +4,15 @@ FLAC is integer arithmetic: the same samples give the same bytes on any machine,
 found and read in about 2 ms anywhere in a file, at 0.35-0.41 of the bytes of 16-bit PCM.
 """
 
-import os
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import soundfile
 
-from birdclef.audio.decode import SILENT, AudioError, is_loud, stream
 from birdclef.common.arrays import Waveform
 from birdclef.common.names import SOUNDSCAPES, Kind
 from birdclef.params import ClipsParams
-
-
-class Stored(NamedTuple):
-    """What became of one soundscape: its samples, or the reason why it was set aside."""
-
-    samples: int
-    reason: str
-
-
-def store_soundscape(source: Path, target: Path, sample_rate_hz: int) -> Stored:
-    """Re-code one soundscape of any length as FLAC, block by block; it appears whole or not."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    samples, loud = 0, False
-    try:
-        with soundfile.SoundFile(
-            temporary, "w", sample_rate_hz, channels=1, format="FLAC", subtype="PCM_16"
-        ) as file:
-            for block in stream(source, sample_rate_hz):
-                file.write(np.clip(block, -1, 1))  # Vorbis may decode beyond full scale
-                samples += len(block)
-                loud = loud or is_loud(block)
-        if not loud:
-            raise AudioError(SILENT if samples else "0 samples decoded")
-        temporary.replace(target)
-        return Stored(samples, "")
-    except AudioError as error:
-        target.unlink(missing_ok=True)  # of an earlier run, when the source was still good
-        return Stored(0, str(error))
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def windows(soundscapes: pd.DataFrame, clips: ClipsParams) -> pd.DataFrame:

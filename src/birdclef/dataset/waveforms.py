@@ -4,32 +4,22 @@ Every random choice comes from (seed, epoch, place in the epoch), so that neithe
 loader processes nor a resumed run changes a single sample.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
-from birdclef.common.arrays import Indices, Matrix
+from birdclef.common.arrays import Matrix
 from birdclef.common.names import SOUNDSCAPES, Kind
 from birdclef.dataset.clips import ClipStore, first_clip, random_crop
 from birdclef.dataset.soundscapes import read_window
 from birdclef.params import ClipsParams
 
 Example = tuple[Tensor, Tensor, Tensor]  # waveform (sample,), targets (species,), mask (species,)
-
-
-class Draw(NamedTuple):
-    """One example to read: which, and the seed of its crop."""
-
-    kind: Literal["clip", "window"]
-    row: int
-    seed: tuple[int, ...]
 
 
 class LabeledClips(Dataset[Tensor]):
@@ -82,76 +72,3 @@ class SoundscapeWindows(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         path = self.folder / f"{self.names[self.soundscape[index]]}.flac"
         return torch.from_numpy(read_window(path, float(self.start_s[index]), self.clips))
-
-
-class TrainingExamples(Dataset[Example]):
-    """Labelled clips and pseudo-labelled windows, read by `Draw`."""
-
-    def __init__(
-        self,
-        labeled: LabeledClips,
-        windows: SoundscapeWindows | None = None,
-        pseudo_labels: npt.NDArray[np.floating] | None = None,
-    ) -> None:
-        self.labeled, self.windows, self.pseudo_labels = labeled, windows, pseudo_labels
-
-    def __getitem__(self, draw: Draw) -> Example:
-        if draw.kind == "clip":
-            return self.labeled.random_clip(draw.row, np.random.default_rng(draw.seed))
-        assert self.windows is not None
-        assert self.pseudo_labels is not None
-        targets = torch.from_numpy(self.pseudo_labels[draw.row].astype(np.float32))
-        return self.windows[draw.row], targets, torch.ones_like(targets)
-
-
-def oversample(primary_labels: Sequence[str], minimum: int) -> Indices:
-    """Positions of recordings, those of rare species repeated in turn up to `minimum`.
-
-    Call it on the training folds alone: repeats drawn before the split would put a recording on
-    both sides of it.
-    """
-    labels = np.asarray(primary_labels)
-    rows = [np.arange(len(labels))]
-    for species in np.unique(labels):
-        own = np.flatnonzero(labels == species)
-        rows.append(np.resize(own, max(0, minimum - len(own))))
-    return np.concatenate(rows)
-
-
-def _shuffled_cycle(count: int, length: int, rng: np.random.Generator) -> Indices:
-    """`length` positions below `count`, each used once before any is used again."""
-    rounds = -(-length // count)
-    return np.concatenate([rng.permutation(count) for _ in range(rounds)])[:length]
-
-
-class EpochBatches(Sampler[list[Draw]]):
-    """Batches of one epoch: every labelled clip at most once, windows to the given ratio.
-
-    A last batch that would be short is left out; another shuffle leaves out others.
-    """
-
-    def __init__(
-        self, clip_rows: Indices, batch: int, n_windows: int, windows_a_batch: int, seed: int
-    ) -> None:
-        self.clip_rows, self.batch = clip_rows, batch
-        self.n_windows, self.windows_a_batch, self.seed = n_windows, windows_a_batch, seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return len(self.clip_rows) // self.batch
-
-    def __iter__(self) -> Iterator[list[Draw]]:
-        rng = np.random.default_rng((self.seed, self.epoch))
-        order = rng.permutation(self.clip_rows)
-        windows = (
-            _shuffled_cycle(self.n_windows, len(self) * self.windows_a_batch, rng)
-            if self.windows_a_batch
-            else np.zeros(0, np.int64)
-        )
-        for step in range(len(self)):
-            first, first_window = step * self.batch, step * self.windows_a_batch
-            clips = order[first : first + self.batch]
-            seeds = [(self.seed, self.epoch, first + i) for i in range(self.batch)]
-            draws = [Draw("clip", int(i), s) for i, s in zip(clips, seeds, strict=True)]
-            chosen = windows[first_window : first_window + self.windows_a_batch]
-            yield draws + [Draw("window", int(i), ()) for i in chosen]

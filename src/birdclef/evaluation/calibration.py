@@ -5,26 +5,13 @@ is the mean of them all, which is a little surer than one; and focal recordings 
 than soundscapes. So a calibrated 0.9 is nearer to nine in ten than a raw one, and no promise.
 """
 
-from typing import Any, NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
 from birdclef.common.arrays import Matrix
-from birdclef.common.probabilities import logit, sigmoid
+from birdclef.common.probabilities import Calibration, calibrate, logit
 
 _BINS = 15
-
-
-class Calibration(NamedTuple):
-    """Of each species, (species,): p becomes sigmoid(slope * logit(p) + offset).
-
-    A slope is never negative, so that the order of a species' detections stays; 0 gives all of
-    them its frequency, where a model's order is no better than chance.
-    """
-
-    slopes: Matrix
-    offsets: Matrix
 
 
 def _platt(logits: Matrix, targets: Matrix) -> tuple[float, float]:
@@ -80,12 +67,6 @@ def fit_calibration(
         fits.append(own if own[0] else common)
     slopes, offsets = np.array(fits).T
     return Calibration(slopes, offsets)
-
-
-def calibrate(probabilities: Matrix, calibration: Calibration) -> Matrix:
-    """(row, species) raw probabilities -> calibrated ones."""
-    logits = logit(probabilities.astype(np.float32))
-    return sigmoid((logits * calibration.slopes + calibration.offsets).astype(np.float32))
 
 
 def calibrate_held_out(
@@ -146,10 +127,3 @@ def thresholds_at_precision(
         if len(good):
             found[s] = p[good[-1]]
     return found
-
-
-def of_metadata(about: dict[str, Any] | None) -> Calibration | None:
-    """The calibration that an exported file carries, if any."""
-    if about is None:
-        return None
-    return Calibration(np.array(about["slopes"]), np.array(about["offsets"]))

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from birdclef.common.names import INDEX
+from birdclef.common.recordings import read_species
 from birdclef.dataset.labeled import load_labeled
 from birdclef.export.graph import export, parity, probe_clips, require_parity, save
-from birdclef.index.rules import read_species
 from birdclef.model.artifacts import TrainedModel, load_ensemble, trained_models
 from birdclef.params import ClipsParams, ExportOnnxParams, MelParams, Params
 

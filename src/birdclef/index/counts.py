@@ -1,5 +1,6 @@
 """Counts of recordings that people look at: by source, by licence, by species."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -52,3 +53,22 @@ def per_species_and_source(recordings: pd.DataFrame, species: pd.Series) -> pd.D
         if counts.loc[label, source] or (source == SOURCES[0] and not counts.loc[label].any())
     ]
     return pd.DataFrame(rows, columns=["species", "source", "recordings"])
+
+
+def count_reasons(set_aside: pd.DataFrame) -> dict[str, int]:
+    """Rows set aside by reason, in alphabetical order, the reasons as keys."""
+    counts = set_aside["reason"].value_counts().sort_index()
+    return {str(reason).replace(" ", "_"): int(count) for reason, count in counts.items()}
+
+
+def describe(metrics: Mapping[str, Any]) -> str:
+    """Counts as lines for the screen: the plain ones, then one line a section."""
+    plain = {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
+    sections = {"": plain, **metrics["sources"], "set aside": metrics["set_aside_by_reason"]}
+    sections |= {"licences": metrics["licenses"]}
+    return "\n".join(
+        f"{title}{': ' if title else ''}"
+        + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+        for title, counts in sections.items()
+        if counts
+    )

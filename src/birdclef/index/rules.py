@@ -6,28 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from birdclef.common.tables import TableError, read_table, to_numbers
+from birdclef.common.recordings import COLUMNS
+from birdclef.common.tables import TableError, read_table
 
-COLUMNS = (
-    "recording_id",  # the file's stem, unique
-    "source",
-    "path",  # posix, relative to data.root
-    "primary_label",
-    "joint_labels",  # further positive labels; lists are codes separated by blanks
-    "secondary_labels",  # heard in the background; never a positive
-    "recordist",
-    "license",
-    "latitude",
-    "longitude",
-    "date",
-    "rating",
-    "scientific_name",
-    "common_name",
-)
-SPECIES_COLUMNS = ("species", "scientific_name", "common_name")
 CORRECTION_COLUMNS = ("recording_id", "from_label", "to_label", "reason")
-NUMBERS = ("latitude", "longitude", "rating")
-WRITTEN_BY_THE_PIPELINE = "`dvc repro preprocess` writes it"
 
 
 @dataclass(frozen=True)
@@ -37,21 +19,6 @@ class Corrected:
     recordings: pd.DataFrame
     applied: int
     unknown: tuple[str, ...]  # recordings left as they are, since their true label is unknown
-
-
-def read_recordings(path: str | Path) -> pd.DataFrame:
-    """Read a table of recordings that `index`, `index_extra` or `deduplicate` wrote.
-
-    Returns:
-        COLUMNS; text cells are "" where empty, numbers NaN.
-    """
-    table = read_table(Path(path), COLUMNS, WRITTEN_BY_THE_PIPELINE).reset_index(drop=True)
-    return table.assign(**{name: to_numbers(table[name]) for name in NUMBERS})
-
-
-def read_species(path: str | Path) -> pd.DataFrame:
-    """Read the species table that `index` wrote; its order is that of the model's outputs."""
-    return read_table(Path(path), SPECIES_COLUMNS, WRITTEN_BY_THE_PIPELINE).reset_index(drop=True)
 
 
 def find_species(recordings: pd.DataFrame) -> pd.DataFrame:

@@ -1,12 +1,11 @@
 """Each source's table and audio folder -> one table of recordings of the competition's species."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from birdclef.index.counts import count_reasons
 from birdclef.index.folders import (
     AudioFiles,
     SourceError,
@@ -158,25 +157,6 @@ def check_files(rows: pd.DataFrame, files: AudioFiles, root: Path) -> pd.DataFra
         for reason, file in zip(rows["reason"], rows["file"], strict=True)
     ]
     return rows.assign(reason=pd.Series(reasons, index=rows.index, dtype="str"))
-
-
-def count_reasons(set_aside: pd.DataFrame) -> dict[str, int]:
-    """Rows set aside by reason, in alphabetical order, the reasons as keys."""
-    counts = set_aside["reason"].value_counts().sort_index()
-    return {str(reason).replace(" ", "_"): int(count) for reason, count in counts.items()}
-
-
-def describe(metrics: Mapping[str, Any]) -> str:
-    """Counts as lines for the screen: the plain ones, then one line a section."""
-    plain = {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
-    sections = {"": plain, **metrics["sources"], "set aside": metrics["set_aside_by_reason"]}
-    sections |= {"licences": metrics["licenses"]}
-    return "\n".join(
-        f"{title}{': ' if title else ''}"
-        + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
-        for title, counts in sections.items()
-        if counts
-    )
 
 
 @dataclass(frozen=True)

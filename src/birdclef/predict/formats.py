@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from birdclef.common.files import replacing
-from birdclef.predict.detections import ChoiceError, Detection
+from birdclef.predict.detections import Detection
 from birdclef.predict.detector import Heard
+from birdclef.predict.selection import ChoiceError
 
 _PARQUET_ROWS = 2**16  # written at once
 

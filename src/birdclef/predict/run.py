@@ -8,19 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from birdclef.common.allocator import keep_freed_memory
-from birdclef.predict.detections import (
-    ChoiceError,
-    Scoring,
-    choose_species,
-    declared_s,
-    detections,
-    find_recordings,
-    minimum_of,
-    score,
-)
+from birdclef.predict.detections import Scoring, detections, minimum_of, score
 from birdclef.predict.detector import Detector, Heard
 from birdclef.predict.formats import EVERY_WINDOW, WRITERS, Report, check, format_of
 from birdclef.predict.partial_results import Spool, hear_all
+from birdclef.predict.selection import ChoiceError, choose_species, declared_s, find_recordings
 from birdclef.progress import progress
 
 MIN_CONFIDENCE = 0.1

@@ -7,13 +7,13 @@ from joblib import Parallel, delayed
 
 from birdclef.common.files import write_csv, write_json
 from birdclef.common.names import INDEX, METRICS
+from birdclef.common.recordings import read_recordings, read_species
 from birdclef.errors import plain_errors
 from birdclef.index.counts import per_species_and_source, summarize
 from birdclef.index.duplicates import SoundPair, resolve
 from birdclef.index.fingerprints import Fingerprint, try_fingerprint
 from birdclef.index.folds import assign_folds, count_straddling
 from birdclef.index.landmarks import find_matches
-from birdclef.index.rules import read_recordings, read_species
 from birdclef.params import Params, load_params
 from birdclef.progress import console, track
 

@@ -1,76 +1,17 @@
 """Score every level: out of fold, and on the labelled soundscapes that no training saw."""
 
 from birdclef.common.files import write_csv, write_json
-from birdclef.common.names import INDEX, METRICS, TRAINED
-from birdclef.common.probabilities import sigmoid
-from birdclef.dataset.labeled import LabeledData, load_labeled
-from birdclef.dataset.soundscapes import read_windows
-from birdclef.dataset.waveforms import SoundscapeWindows
+from birdclef.common.names import METRICS, TRAINED
+from birdclef.dataset.labeled import load_labeled
 from birdclef.errors import plain_errors
 from birdclef.evaluation.calibration_table import calibration_scores, calibration_table
-from birdclef.evaluation.scores import (
-    Scored,
-    label_windows,
-    levels_table,
-    read_labels,
-    species_table,
-    summary,
-    window_targets,
-)
+from birdclef.evaluation.predictions import on_soundscapes, out_of_fold, trained
+from birdclef.evaluation.scores import levels_table, species_table, summary
 from birdclef.model.artifacts import (
-    TrainedModel,
     drop_others,
-    load_ensemble,
     read_curves,
-    read_out_of_fold,
-    trained_models,
 )
-from birdclef.model.batch_inference import predict_logits
-from birdclef.model.device import prepare
-from birdclef.params import Params, load_params
-
-Repeats = dict[str, list[list[TrainedModel]]]  # level -> seed -> its models
-
-
-def trained(params: Params) -> Repeats:
-    """Every model that params.yaml lists."""
-    backbones = {"l1": params.models.teacher_backbones}
-    backbones |= {r.students: params.models.student_backbones for r in params.models.rounds}
-    return {
-        level: [trained_models(level, s, names, params.models.folds) for s in params.models.seeds]
-        for level, names in backbones.items()
-    }
-
-
-def out_of_fold(repeats: Repeats, labeled: LabeledData) -> dict[str, Scored]:
-    """Every recording that a fold held out."""
-    row_of = {name: row for row, name in enumerate(labeled.clips.recording_ids)}
-    scored = {}
-    for level, seeds in repeats.items():
-        predictions = [read_out_of_fold(models) for models in seeds]
-        rows = [row_of[name] for name in predictions[0].recording_ids]
-        probabilities = [p.probabilities for p in predictions]
-        targets, masks = labeled.clips.targets[rows], labeled.clips.masks[rows]
-        scored[level] = Scored(targets, probabilities, masks, labeled.folds[rows])
-    return scored
-
-
-def on_soundscapes(
-    params: Params, repeats: Repeats, species: list[str]
-) -> tuple[list[str], dict[str, Scored]]:
-    """Soundscape of each labelled window, and what each level says of the windows."""
-    windows = read_windows("labeled", params.clips)
-    labeled = label_windows(windows, read_labels(INDEX / "soundscape_labels.csv"))
-    if labeled.empty:
-        return [], {}
-    device, targets = prepare(params.runtime), window_targets(labeled, species)
-    dataset = SoundscapeWindows(labeled, "labeled", params.clips)
-    scored = {}
-    for level, seeds in repeats.items():
-        ensembles = [load_ensemble(models, params.mel, params.clips) for models in seeds]
-        logits = [predict_logits(e, dataset, device, params.runtime) for e in ensembles]
-        scored[level] = Scored(targets, [sigmoid(each).mean(axis=0) for each in logits])
-    return labeled["soundscape_id"].tolist(), scored
+from birdclef.params import load_params
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+from birdclef.common.digests import fingerprint
 from birdclef.common.files import write_json
 from birdclef.common.names import INPUT_FILES, METRICS, MODEL
 from birdclef.errors import plain_errors
@@ -10,7 +11,6 @@ from birdclef.export.bundle import write_model
 from birdclef.model.artifacts import trained_models
 from birdclef.model.device import prepare
 from birdclef.params import load_params
-from birdclef.training.resume import fingerprint
 
 
 def main() -> None:

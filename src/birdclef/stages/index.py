@@ -7,17 +7,11 @@ import pandas as pd
 from birdclef.common.files import write_csv, write_json
 from birdclef.common.names import INDEX, METRICS
 from birdclef.errors import plain_errors
-from birdclef.index.counts import count_licenses
+from birdclef.index.counts import count_licenses, count_reasons, describe
 from birdclef.index.layouts import COMPETITION
 from birdclef.index.rules import read_corrections, to_table
 from birdclef.index.soundscapes import load_soundscapes
-from birdclef.index.sources import (
-    count_reasons,
-    describe,
-    load_source,
-    require_source,
-    require_two_species,
-)
+from birdclef.index.sources import load_source, require_source, require_two_species
 from birdclef.params import load_params
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from birdclef.common.files import write_csv, write_json
 from birdclef.common.names import INDEX, METRICS
+from birdclef.common.recordings import read_recordings, read_species
 from birdclef.errors import plain_errors
-from birdclef.index.counts import count_licenses
-from birdclef.index.rules import read_corrections, read_recordings, read_species, to_table
-from birdclef.index.sources import count_reasons, describe, load_extras
+from birdclef.index.counts import count_licenses, count_reasons, describe
+from birdclef.index.rules import read_corrections, to_table
+from birdclef.index.sources import load_extras
 from birdclef.params import load_params
 
 

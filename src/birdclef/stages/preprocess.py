@@ -6,13 +6,12 @@ from typing import get_args
 
 import pandas as pd
 
-from birdclef.audio import decode as audio
+from birdclef.audio import decode, pack_clips, pack_soundscapes
 from birdclef.audio.incremental import Task, keep_only, key_of, make_missing
 from birdclef.audio.inputs import read_inputs
 from birdclef.audio.quarantine import Quarantined, write_quarantine
 from birdclef.common.files import write_csv, write_json
 from birdclef.common.names import CLIPS, INDEX, METRICS, SOUNDSCAPES, Kind
-from birdclef.dataset import clips, soundscapes
 from birdclef.errors import plain_errors
 from birdclef.params import Params, load_params
 
@@ -29,14 +28,14 @@ def pack_recordings(params: Params) -> tuple[int, list[Quarantined]]:
     for label, rows in recordings.groupby("primary_label"):
         files = list(zip(rows["recording_id"], rows["path"], strict=True))
         versions = rows[["size", "mtime_ns"]].to_numpy().tolist()
-        key = key_of(str(root), files, versions, settings.model_dump(), code=[audio, clips])
-        make = partial(clips.pack_shard, str(label), files, root, CLIPS, settings)
+        key = key_of(str(root), files, versions, settings.model_dump(), code=[decode, pack_clips])
+        make = partial(pack_clips.pack_shard, str(label), files, root, CLIPS, settings)
         tasks.append(Task(CLIPS / f"{label}.npy", key, make))
     keep_only(CLIPS, {task.output.name for task in tasks})
     made = make_missing(tasks, NOTES / "clips", params.runtime.jobs, "recordings, by species")
-    packed = [clips.Packed(*result) for result in made]
+    packed = [pack_clips.Packed(*result) for result in made]
     stored = sorted(tuple(row) for shard in packed for row in shard.stored)
-    write_csv(pd.DataFrame(stored, columns=clips.INDEX_COLUMNS), CLIPS / "index.csv")
+    write_csv(pd.DataFrame(stored, columns=pack_clips.INDEX_COLUMNS), CLIPS / "index.csv")
     return len(recordings), [Quarantined(*row) for shard in packed for row in shard.quarantined]
 
 
@@ -46,9 +45,9 @@ def store_soundscapes(params: Params) -> tuple[int, list[Quarantined]]:
     table = read_inputs(INDEX / "soundscapes.csv", ("soundscape_id", "kind"), root)
     tasks = []
     for name, kind, path, *version in table.itertuples(index=False):
-        key = key_of(str(root), path, kind, version, rate, code=[audio, soundscapes])
+        key = key_of(str(root), path, kind, version, rate, code=[decode, pack_soundscapes])
         target = SOUNDSCAPES / kind / f"{name}.flac"
-        make = partial(soundscapes.store_soundscape, root / path, target, rate)
+        make = partial(pack_soundscapes.store_soundscape, root / path, target, rate)
         tasks.append(Task(target, key, make))
     keep_only(SOUNDSCAPES, KINDS)
     for kind in KINDS:

@@ -6,11 +6,11 @@
 import sys
 
 from birdclef.dataset.labeled import load_labeled
-from birdclef.dataset.waveforms import TrainingExamples
 from birdclef.errors import plain_errors
 from birdclef.model.artifacts import TrainedModel
 from birdclef.params import load_params
 from birdclef.pseudo_labels import read_pseudo_labels
+from birdclef.training.examples import TrainingExamples
 from birdclef.training.fold import FoldParams, train_fold
 
 

@@ -8,17 +8,18 @@ from typing import NamedTuple
 import pandas as pd
 
 from birdclef.common.arrays import Logits
+from birdclef.common.digests import fingerprint
 from birdclef.common.files import write_csv
 from birdclef.common.names import INPUT_FILES
 from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.labeled import LabeledData
-from birdclef.dataset.waveforms import TrainingExamples
 from birdclef.model.artifacts import OutOfFold, TrainedModel, write_out_of_fold
 from birdclef.model.classifier import create_classifier, pretrained_file, save_checkpoint
 from birdclef.model.device import prepare
 from birdclef.params import ClipsParams, LevelParams, MelParams, RuntimeParams, TrainParams
 from birdclef.progress import console, progress
-from birdclef.training.resume import ResumePoint, fingerprint
+from birdclef.training.examples import TrainingExamples
+from birdclef.training.resume import ResumePoint
 from birdclef.training.trainer import EpochReport, FoldData, Trainer
 
 _DEFAULT = "default"  # in the lists of backbones: train.backbone

@@ -4,31 +4,17 @@ It lies outside DVC's outputs, which DVC deletes when a stage starts, and is fou
 everything that shaped it: other params or data start anew.
 """
 
-import hashlib
 import io
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel
 
 from birdclef.common.files import write_bytes
 
 
 class ResumeError(RuntimeError):
     """A state that cannot be read; the message names the file."""
-
-
-def fingerprint(params: Iterable[BaseModel], files: Iterable[Path], *extra: object) -> str:
-    """Hash of parameter sections, file contents and anything else that has a plain repr."""
-    digest = hashlib.sha256(repr((torch.__version__, *extra)).encode())
-    for section in params:
-        digest.update(section.model_dump_json().encode())
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:32]
 
 
 class ResumePoint:

@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader, Subset
 
 from birdclef.common.arrays import Indices, Logits
 from birdclef.dataset.metrics import macro_roc_auc
-from birdclef.dataset.waveforms import EpochBatches, TrainingExamples, oversample
 from birdclef.model.batch_inference import LOADER_START, predict_logits
 from birdclef.model.classifier import Classifier
 from birdclef.params import LevelParams, RuntimeParams, TrainParams
+from birdclef.training.examples import EpochBatches, TrainingExamples, oversample
 from birdclef.training.mixing import masked_bce, mixup, random_loudness
 from birdclef.training.resume import ResumePoint
 

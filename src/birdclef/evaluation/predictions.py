@@ -1,0 +1,61 @@
+"""What each level predicts: out of fold, and on the labelled soundscapes."""
+
+from birdclef.common.names import INDEX
+from birdclef.common.probabilities import sigmoid
+from birdclef.dataset.labeled import LabeledData
+from birdclef.dataset.labels import label_windows, read_labels, window_targets
+from birdclef.dataset.soundscapes import read_windows
+from birdclef.dataset.waveforms import SoundscapeWindows
+from birdclef.evaluation.scores import Scored
+from birdclef.model.artifacts import (
+    TrainedModel,
+    load_ensemble,
+    read_out_of_fold,
+    trained_models,
+)
+from birdclef.model.batch_inference import predict_logits
+from birdclef.model.device import prepare
+from birdclef.params import Params
+
+Repeats = dict[str, list[list[TrainedModel]]]  # level -> seed -> its models
+
+
+def trained(params: Params) -> Repeats:
+    """Every model that params.yaml lists."""
+    backbones = {"l1": params.models.teacher_backbones}
+    backbones |= {r.students: params.models.student_backbones for r in params.models.rounds}
+    return {
+        level: [trained_models(level, s, names, params.models.folds) for s in params.models.seeds]
+        for level, names in backbones.items()
+    }
+
+
+def out_of_fold(repeats: Repeats, labeled: LabeledData) -> dict[str, Scored]:
+    """Every recording that a fold held out."""
+    row_of = {name: row for row, name in enumerate(labeled.clips.recording_ids)}
+    scored = {}
+    for level, seeds in repeats.items():
+        predictions = [read_out_of_fold(models) for models in seeds]
+        rows = [row_of[name] for name in predictions[0].recording_ids]
+        probabilities = [p.probabilities for p in predictions]
+        targets, masks = labeled.clips.targets[rows], labeled.clips.masks[rows]
+        scored[level] = Scored(targets, probabilities, masks, labeled.folds[rows])
+    return scored
+
+
+def on_soundscapes(
+    params: Params, repeats: Repeats, species: list[str]
+) -> tuple[list[str], dict[str, Scored]]:
+    """Soundscape of each labelled window, and what each level says of the windows."""
+    windows = read_windows("labeled", params.clips)
+    labeled = label_windows(windows, read_labels(INDEX / "soundscape_labels.csv"))
+    if labeled.empty:
+        return [], {}
+    device, targets = prepare(params.runtime), window_targets(labeled, species)
+    dataset = SoundscapeWindows(labeled, "labeled", params.clips)
+    scored = {}
+    for level, seeds in repeats.items():
+        ensembles = [load_ensemble(models, params.mel, params.clips) for models in seeds]
+        logits = [predict_logits(e, dataset, device, params.runtime) for e in ensembles]
+        scored[level] = Scored(targets, [sigmoid(each).mean(axis=0) for each in logits])
+    return labeled["soundscape_id"].tolist(), scored
