@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from birdclef.common.lengths import clip_samples, stored_samples
 from birdclef.params import ParamsError, Section, load_params
 from paths import ROOT
 
@@ -119,8 +120,8 @@ def test_full_size_recipe_has_the_same_keys_and_the_published_values() -> None:
     recipe = load_params(RECIPE)
     assert recipe.index.max_recordings_per_species == 500
     assert (recipe.folds.count, recipe.models.folds) == (5, [0, 1, 2, 3, 4])
-    assert recipe.clips.clip_samples == 160_000  # 5 s
-    assert recipe.clips.stored_samples == 192_000  # and a second to shift by
+    assert clip_samples(recipe.clips) == 160_000  # 5 s
+    assert stored_samples(recipe.clips) == 192_000  # and a second to shift by
     mel = {"n_fft": 1536, "win_length": 1024, "n_mels": 224, "n_frames": 224}
     mel |= {"f_min": 90, "f_max": 14_000, "db_center": 40, "db_scale": 80}
     train = {"backbone": "efficientvit_b0", "pretrained": True, "drop_rate": 0.1, "batch": 128}

@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader
 
 from birdclef.audio.pack_clips import INDEX_COLUMNS, pack_shard
 from birdclef.common.files import write_json
+from birdclef.common.lengths import clip_samples
 from birdclef.dataset.clips import ClipStore
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import LabeledClips, SoundscapeWindows
@@ -48,7 +49,7 @@ def make_soundscapes(folder: Path, count: int) -> None:
     rng = np.random.default_rng(0)
     store = folder / "data/soundscapes/unlabeled"
     store.mkdir(parents=True)
-    samples = WINDOWS * CLIPS.clip_samples
+    samples = WINDOWS * clip_samples(CLIPS)
     for i in range(FILES):
         soundfile.write(folder / f"{i}.flac", 0.1 * rng.standard_normal(samples), 1000)
     for i in range(count):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from birdclef.audio.pack_soundscapes import store_soundscape
+from birdclef.common.lengths import stored_samples
 from birdclef.model.classifier import create_classifier, save_checkpoint
 from birdclef.params import Params, load_params
 
@@ -43,7 +44,7 @@ def checkpoint_bytes(params: Params) -> int:
 def parts(params: Params, flac: float) -> Iterator[tuple[str, str, float]]:
     """What it is, how it is reckoned, bytes."""
     folds, species, weights = len(params.models.folds), len(SPECIES), checkpoint_bytes(params)
-    stored, clip_s = params.clips.stored_samples, params.clips.clip_s
+    stored, clip_s = stored_samples(params.clips), params.clips.clip_s
     windows = SOUNDSCAPES * round(SOUNDSCAPE_S / clip_s)
     yield (
         "clips, at most",

@@ -36,6 +36,7 @@ import torch
 from birdclef.audio.decode import stream
 from birdclef.common.allocator import keep_freed_memory
 from birdclef.common.files import write_json
+from birdclef.common.lengths import clip_samples
 from birdclef.common.names import INPUT
 from birdclef.export.graph import export, save
 from birdclef.export.mel import ExportableLogMel
@@ -113,7 +114,7 @@ def original(folder: Path, files: list[Path], out: Path, params: Params) -> dict
     for path in files:
         start = time.perf_counter()
         waveform, _ = soundfile.read(path, dtype="float32")
-        windows = waveform.reshape(-1, params.clips.clip_samples)
+        windows = waveform.reshape(-1, clip_samples(params.clips))
         decoded = time.perf_counter()
         with torch.inference_mode():
             images = mel(torch.from_numpy(windows)).numpy()
@@ -177,8 +178,8 @@ def split_of_ours(folder: Path, path: Path, params: Params) -> dict[str, float]:
         pass
     decoded = time.perf_counter()
     waveform = np.concatenate(blocks)
-    clips = waveform[: len(waveform) // params.clips.clip_samples * params.clips.clip_samples]
-    clips = clips.reshape(-1, params.clips.clip_samples)
+    clips = waveform[: len(waveform) // clip_samples(params.clips) * clip_samples(params.clips)]
+    clips = clips.reshape(-1, clip_samples(params.clips))
     mel = session(folder / "mel.onnx")
     whole = session(folder / "all.onnx")
     times = []
@@ -195,7 +196,7 @@ def make_mel(folder: Path, params: Params) -> None:
     """The exported file's mel alone."""
     torch.onnx.export(
         ExportableLogMel(params.mel, params.clips).eval(),
-        (torch.zeros(2, params.clips.clip_samples),),
+        (torch.zeros(2, clip_samples(params.clips)),),
         folder / "mel.onnx",
         input_names=[INPUT],
         dynamic_shapes=({0: torch.export.Dim("batch")},),

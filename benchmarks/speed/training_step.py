@@ -20,6 +20,7 @@ import torch
 from torch.nn import functional
 
 from birdclef.common.files import write_json
+from birdclef.common.lengths import clip_samples
 from birdclef.model import device as device_module
 from birdclef.model.classifier import create_classifier
 from birdclef.training.trainer import parameter_groups
@@ -86,7 +87,7 @@ def measure(setting: dict[str, Any], batch: int, steps: int) -> tuple[float, flo
     optimizer = torch.optim.AdamW(parameter_groups(backbone, 0.01), lr=1e-4, fused=True)
     dtype = getattr(torch, setting["precision"])
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
-    waveforms, targets = torch.randn(batch, params.clips.clip_samples), torch.zeros(batch, 12)
+    waveforms, targets = torch.randn(batch, clip_samples(params.clips)), torch.zeros(batch, 12)
     if device.type == "cuda" and setting["pinned"]:
         waveforms, targets = waveforms.pin_memory(), targets.pin_memory()
 

@@ -83,16 +83,6 @@ class ClipsParams(Section):
     clip_s: PositiveFloat
     shift_s: Annotated[Float, Field(ge=0)]
 
-    @property
-    def clip_samples(self) -> int:
-        """Samples of one model input."""
-        return round(self.clip_s * self.sample_rate_hz)
-
-    @property
-    def stored_samples(self) -> int:
-        """Samples kept of a recording's head, and of its tail."""
-        return round((self.clip_s + self.shift_s) * self.sample_rate_hz)
-
 
 class PreprocessParams(Section):
     max_quarantined: Fraction

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from birdclef.cli import check as checks
 from birdclef.cli.app import app
 from birdclef.cli.check import check
+from birdclef.common.lengths import stored_samples
 from birdclef.dataset.labeled import LabeledData
 from birdclef.params import Params, load_params
 from paths import ROOT
@@ -119,7 +120,7 @@ def test_space_for_extra_recordings_is_reckoned(competition: Path, small_params:
         (found,) = re.findall(r"at most ([\d.]+) GB needed", " ".join(details))
         needed.append(float(found))
     of_soundscapes = 0.016
-    a_recording = 2 * 2 * small_params.clips.stored_samples * 2 / 1e9
+    a_recording = 2 * 2 * stored_samples(small_params.clips) * 2 / 1e9
     expected = [of_soundscapes + count * a_recording for count in (1, 101, 500)]
     assert needed == pytest.approx(expected, abs=0.05)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from birdclef.audio.pack_clips import INDEX_COLUMNS, Packed, pack_shard
+from birdclef.common.lengths import stored_samples
 from birdclef.dataset.clips import ClipStore, first_clip, random_crop
 from birdclef.model.mel import LogMel
 from birdclef.params import Params
@@ -34,7 +35,7 @@ def test_head_and_tail_come_back(tmp_path: Path, params: Params) -> None:
     files = {"long": ramp(20), "short": tone(3), "middle": ramp(9)}
     _pack(tmp_path, files, params)
     store = ClipStore(tmp_path / "store", params.clips)
-    part = params.clips.stored_samples
+    part = stored_samples(params.clips)
     for name, samples in files.items():
         np.testing.assert_allclose(store.head(name), samples[:part], atol=1e-4)
         np.testing.assert_allclose(store.tail(name), samples[-part:], atol=1e-4)

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from birdclef.audio.pack_soundscapes import store_soundscape
+from birdclef.common.lengths import clip_samples
 from birdclef.dataset.soundscapes import read_window, read_windows, windows
 from birdclef.params import Params
 from sounds import RATE_HZ, tone, write
@@ -23,7 +24,7 @@ def test_windows_come_back_and_the_last_is_padded(
     assert stored == (len(whole), "")
     table = pd.DataFrame({"soundscape_id": ["a"], "samples": [stored.samples]})
     listed = windows(table, params.clips)
-    clip = params.clips.clip_samples
+    clip = clip_samples(params.clips)
     assert len(listed) == -(-len(whole) // clip)
     read = [read_window(tmp_path / "a.flac", s, params.clips) for s in listed["start_s"]]
     assert {len(x) for x in read} == {clip}

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from birdclef.common.lengths import clip_samples, stored_samples
 from birdclef.params import Params
 from birdclef.training.examples import EpochBatches, oversample
 from small_world import labeled_clips
@@ -63,7 +64,7 @@ def test_epochs_differ_and_repeat_by_seed() -> None:
 def test_training_clips_come_from_both_ends(tmp_path: Path, small_params: Params) -> None:
     clips = labeled_clips(tmp_path, small_params)
     sound = clips.store.head("low0")
-    length = small_params.clips.clip_samples
+    length = clip_samples(small_params.clips)
     starts = set()
     for seed in range(60):
         waveform, targets, mask = clips.random_clip(8, np.random.default_rng(seed))
@@ -74,7 +75,7 @@ def test_training_clips_come_from_both_ends(tmp_path: Path, small_params: Params
     assert clips.recording_ids[8] == "low0"
     assert len(starts) > 50  # shifted, not the same two cuts
     assert torch.equal(clips[8], torch.from_numpy(sound[:length]))
-    room = small_params.clips.stored_samples - length  # 0.1 s of shift at either end of 0.9 s
+    room = stored_samples(small_params.clips) - length  # 0.1 s of shift at either end of 0.9 s
     ends = (sound, clips.store.tail("low0"))
     head, tail = (set(part[: room + 1].tolist()) for part in ends)
     assert starts <= head | tail

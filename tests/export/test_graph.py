@@ -11,6 +11,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from birdclef.common.lengths import clip_samples
 from birdclef.export import graph as onnx_model
 from birdclef.export.graph import (
     ParityError,
@@ -73,7 +74,7 @@ def model(
 
 def noise(rows: int, params: Params) -> npt.NDArray[np.float32]:
     rng = np.random.default_rng(0)
-    return rng.standard_normal((rows, params.clips.clip_samples)).astype(np.float32)
+    return rng.standard_normal((rows, clip_samples(params.clips))).astype(np.float32)
 
 
 def truth(rows: int) -> npt.NDArray[np.float32]:

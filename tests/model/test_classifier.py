@@ -7,6 +7,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from birdclef.common.lengths import clip_samples
 from birdclef.model.classifier import (
     Ensemble,
     ModelError,
@@ -37,14 +38,14 @@ def test_checkpoint_round_trip_and_same_bytes(tmp_path: Path, small_params: Para
     one, two = (tmp_path / name / "model.safetensors" for name in ("a", "b"))
     assert one.read_bytes() == two.read_bytes()
     loaded = load_checkpoint(one, small_params.mel, small_params.clips)
-    waveforms = torch.randn(2, small_params.clips.clip_samples)
+    waveforms = torch.randn(2, clip_samples(small_params.clips))
     assert loaded.species == SPECIES
     torch.testing.assert_close(loaded(waveforms), classifier(waveforms))
 
 
 def test_ensemble_is_each_model_on_one_mel(small_params: Params) -> None:
     models = [_create(small_params, seed).eval() for seed in (1, 2)]
-    waveforms = torch.randn(2, small_params.clips.clip_samples)
+    waveforms = torch.randn(2, clip_samples(small_params.clips))
     mels: list[object] = []
     for model in models:
         model.front_end.register_forward_hook(lambda *_: mels.append(1))
@@ -68,7 +69,7 @@ def test_a_name_may_have_the_tag_of_its_weights(small_params: Params) -> None:
 
 def test_a_transformer_is_told_the_size_of_its_images(tmp_path: Path, small_params: Params) -> None:
     """It is made for 160 x 160."""
-    waveforms = torch.randn(2, small_params.clips.clip_samples)
+    waveforms = torch.randn(2, clip_samples(small_params.clips))
     mel = small_params.mel.model_copy(update={"n_mels": 32, "n_frames": 48})
     params = small_params.model_copy(update={"mel": mel})
     model = _create(params, backbone="test_vit3").eval()

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from birdclef.common.digests import fingerprint
+from birdclef.common.lengths import clip_samples
 from birdclef.model.classifier import create_classifier
 from birdclef.model.device import prepare
 from birdclef.params import MixupParams, Params
@@ -195,7 +196,7 @@ def test_a_step_learns_from_what_mixing_gave(tmp_path: Path, small_params: Param
     mixing = MixupParams(per="clip", probability=0.6, weight="uniform", min_weight=0.2)
     trainer.level = trainer.level.model_copy(update={"mixup": mixing})
     generator = torch.Generator().manual_seed(0)
-    waveforms = torch.randn(8, small_params.clips.clip_samples, generator=generator)
+    waveforms = torch.randn(8, clip_samples(small_params.clips), generator=generator)
     targets = torch.rand(8, 2, generator=generator)
     masks = (torch.rand(8, 2, generator=generator) < 0.5).float()
     trainer.classifier.eval()  # no dropout
@@ -244,7 +245,7 @@ def test_a_students_batch_has_windows_beside_its_clips(
     """Four clips and one and a half times as many windows, each with its own pseudo labels."""
     clips = labeled_clips(tmp_path, small_params)
     pseudo_labels = np.linspace(0, 1, 10).reshape(5, 2).astype(np.float16)
-    windows = _Windows(small_params.clips.clip_samples)
+    windows = _Windows(clip_samples(small_params.clips))
     examples = TrainingExamples(clips, windows, pseudo_labels)  # type: ignore[arg-type]
     labels = [SPECIES[i] for i in clips.targets.argmax(axis=1)]
     data = FoldData(examples, labels, np.arange(12), np.arange(12, 16))
@@ -283,7 +284,7 @@ def test_a_batch_larger_than_the_data_is_said_before_training(
 
 def test_a_loss_that_is_no_number_stops_at_once(tmp_path: Path, small_params: Params) -> None:
     trainer = _trainer(tmp_path, small_params)
-    batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
+    batch = [torch.randn(8, clip_samples(small_params.clips)), torch.rand(8, 2), torch.ones(8, 2)]
     batch[1][0, 0] = torch.nan
     before = [p.clone() for p in trainer.classifier.parameters()]
     with pytest.raises(
@@ -297,7 +298,7 @@ def test_a_loss_that_is_no_number_stops_at_once(tmp_path: Path, small_params: Pa
 
 def test_the_learning_rate_moves_with_every_step(tmp_path: Path, small_params: Params) -> None:
     trainer, rates = _trainer(tmp_path, small_params), []
-    batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
+    batch = [torch.randn(8, clip_samples(small_params.clips)), torch.rand(8, 2), torch.ones(8, 2)]
     for _ in range(3):
         rates.append(trainer.optimizer.param_groups[0]["lr"])
         trainer.step(batch, torch.Generator().manual_seed(0))
@@ -380,7 +381,7 @@ def test_a_running_mean_of_weights_is_kept_in_their_stead(
     generator = torch.Generator().manual_seed(0)
     seen = []
     for _ in range(3):
-        waveforms = torch.randn(8, small_params.clips.clip_samples, generator=generator)
+        waveforms = torch.randn(8, clip_samples(small_params.clips), generator=generator)
         trainer.step([waveforms, torch.rand(8, 2), torch.ones(8, 2)], generator)
         state = trainer.classifier.backbone.state_dict()
         seen.append({name: value.clone() for name, value in state.items()})
@@ -396,7 +397,7 @@ def test_a_running_mean_of_weights_is_kept_in_their_stead(
 def test_gradients_are_clipped_by_value(tmp_path: Path, small_params: Params) -> None:
     level = small_params.train_l1.model_copy(update={"clip_grad": 1e-4})
     trainer = _trainer(tmp_path, small_params.model_copy(update={"train_l1": level}))
-    batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
+    batch = [torch.randn(8, clip_samples(small_params.clips)), torch.rand(8, 2), torch.ones(8, 2)]
     trainer.step(batch, torch.Generator().manual_seed(0))
     grads = [p.grad.abs().max() for p in trainer.classifier.parameters() if p.grad is not None]
     assert max(grads) == pytest.approx(1e-4)
@@ -414,7 +415,7 @@ def test_mixed_precision_clips_the_gradients_themselves_and_scores_in_full(
     conv.register_forward_hook(
         lambda _, inputs, output: seen.extend([inputs[0].dtype, output.dtype])
     )
-    batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
+    batch = [torch.randn(8, clip_samples(small_params.clips)), torch.rand(8, 2), torch.ones(8, 2)]
     before = _weights(trainer)
     trainer.step(batch, torch.Generator().manual_seed(0))
     grads = [p.grad.abs().max() for p in trainer.classifier.parameters() if p.grad is not None]
@@ -430,7 +431,7 @@ def test_a_step_whose_scaled_gradients_overflow_is_left_out(
 ) -> None:
     trainer = _trainer(tmp_path, small_params)
     trainer.scaler = torch.amp.GradScaler("cpu", init_scale=1e38)
-    batch = [torch.randn(8, small_params.clips.clip_samples), torch.rand(8, 2), torch.ones(8, 2)]
+    batch = [torch.randn(8, clip_samples(small_params.clips)), torch.rand(8, 2), torch.ones(8, 2)]
     before = [p.clone() for p in trainer.classifier.parameters()]
     trainer.step(batch, torch.Generator().manual_seed(0))
     assert trainer.scaler.get_scale() < 1e38

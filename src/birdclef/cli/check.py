@@ -11,6 +11,7 @@ import torch
 from dvc.exceptions import NotDvcRepoError
 from dvc.repo import Repo
 
+from birdclef.common.lengths import clip_samples, stored_samples
 from birdclef.common.names import INPUT_FILES
 from birdclef.dataset.labeled import load_labeled
 from birdclef.index.folders import SourceError, list_audio, scan_audio
@@ -61,7 +62,7 @@ def _most_recordings(params: Params, folder: Path) -> int:
 
 
 def _disk(params: Params, folder: Path) -> Iterator[Finding]:
-    clips = _most_recordings(params, folder) * 2 * params.clips.stored_samples * 2
+    clips = _most_recordings(params, folder) * 2 * stored_samples(params.clips) * 2
     scapes = [folder / name for name in FOLDERS.values()]
     entries = [e for s in scapes if s.is_dir() for e in scan_audio(s).values()]
     soundscapes = sum(entry.stat().st_size for entry in entries) * _SOUNDSCAPE_GROWTH
@@ -107,7 +108,7 @@ def _look(classifier: Classifier, params: Params) -> None:
     """Let it see one clip: some that can be built fit no image of this size."""
     try:
         with torch.inference_mode():
-            classifier.eval()(torch.zeros(1, params.clips.clip_samples))
+            classifier.eval()(torch.zeros(1, clip_samples(params.clips)))
     except Exception as error:
         size = f"{params.mel.n_mels} x {params.mel.n_frames}"
         raise ModelError(

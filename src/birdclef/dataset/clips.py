@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from birdclef.common.arrays import Waveform
+from birdclef.common.lengths import stored_samples
 from birdclef.params import ClipsParams
 
 
@@ -22,7 +23,7 @@ class ClipStore:
 
     def __init__(self, folder: Path, clips: ClipsParams) -> None:
         self.folder = folder
-        self.part = clips.stored_samples
+        self.part = stored_samples(clips)
         text = {"recording_id": str, "shard": str}  # a species may be called "nan"
         index = pd.read_csv(folder / "index.csv", dtype=text, keep_default_na=False)
         self._rows = {row[0]: row[1:] for row in index.itertuples(index=False, name=None)}

@@ -11,6 +11,7 @@ import pandas as pd
 import soundfile
 
 from birdclef.common.arrays import Waveform
+from birdclef.common.lengths import clip_samples
 from birdclef.common.names import SOUNDSCAPES, Kind
 from birdclef.params import ClipsParams
 
@@ -25,7 +26,7 @@ def windows(soundscapes: pd.DataFrame, clips: ClipsParams) -> pd.DataFrame:
     Returns:
         Columns soundscape_id, start_s, end_s, in the order of the table and of time.
     """
-    counts = -(-soundscapes["samples"].to_numpy() // clips.clip_samples)
+    counts = -(-soundscapes["samples"].to_numpy() // clip_samples(clips))
     ids = np.repeat(soundscapes["soundscape_id"].to_numpy(dtype=object), counts)
     number = np.concatenate([np.arange(n) for n in counts]) if len(counts) else np.zeros(0, int)
     start_s = number * clips.clip_s
@@ -36,7 +37,7 @@ def read_window(path: Path, start_s: float, clips: ClipsParams) -> Waveform:
     """One clip of a stored soundscape, (sample,), zeros after the soundscape's end."""
     with soundfile.SoundFile(path) as file:
         file.seek(round(start_s * clips.sample_rate_hz))
-        return file.read(clips.clip_samples, dtype="float32", fill_value=0.0)
+        return file.read(clip_samples(clips), dtype="float32", fill_value=0.0)
 
 
 def read_windows(kind: Kind, clips: ClipsParams, store: Path = SOUNDSCAPES) -> pd.DataFrame:

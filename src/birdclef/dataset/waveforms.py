@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from birdclef.common.arrays import Matrix
+from birdclef.common.lengths import clip_samples
 from birdclef.common.names import SOUNDSCAPES, Kind
 from birdclef.dataset.clips import ClipStore, first_clip, random_crop
 from birdclef.dataset.soundscapes import read_window
@@ -42,12 +43,12 @@ class LabeledClips(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         """The validation clip: the first seconds, centred when shorter."""
         head = self.store.head(self.recording_ids[index])
-        return torch.from_numpy(first_clip(head, self.clips.clip_samples))
+        return torch.from_numpy(first_clip(head, clip_samples(self.clips)))
 
     def random_clip(self, index: int, rng: np.random.Generator) -> Example:
         """A training clip: head or tail with equal chance, cropped or padded at random."""
         read = self.store.head if rng.random() < 0.5 else self.store.tail
-        waveform = random_crop(read(self.recording_ids[index]), self.clips.clip_samples, rng)
+        waveform = random_crop(read(self.recording_ids[index]), clip_samples(self.clips), rng)
         targets, mask = self.targets[index], self.masks[index]
         return torch.from_numpy(waveform), torch.from_numpy(targets), torch.from_numpy(mask)
 

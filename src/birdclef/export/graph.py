@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from birdclef.common.files import write_bytes
+from birdclef.common.lengths import clip_samples
 from birdclef.common.names import IMAGE, INPUT, METADATA, OUTPUT
 from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.export.backbone import exportable
@@ -74,7 +75,7 @@ def export(ensemble: Ensemble, mel: MelParams, clips: ClipsParams) -> onnx.Model
     networks = [exportable(backbone) for backbone in ensemble.backbones]
     twin = Ensemble(ExportableLogMel(mel, clips), networks, ensemble.species)
     model = MeanProbabilities(twin).cpu().eval()
-    example = torch.zeros(2, clips.clip_samples)
+    example = torch.zeros(2, clip_samples(clips))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own internals
         path = Path(folder) / "model.onnx"
@@ -108,7 +109,7 @@ def save(graph: onnx.ModelProto, metadata: Mapping[str, Any], path: Path) -> Non
 def probe_clips(clips: ClipsParams, seed: int = 0) -> npt.NDArray[np.float32]:
     """Hard cases for parity, (case, sample): silence, noise, clipping, quiet, loud, a pure tone."""
     rng = np.random.default_rng(seed)
-    noise = rng.standard_normal(clips.clip_samples)
+    noise = rng.standard_normal(clip_samples(clips))
     tone = np.sin(2 * np.pi * 3000 * np.arange(len(noise)) / clips.sample_rate_hz)
     cases = [0 * noise, noise, np.clip(5 * noise, -1, 1), 1e-5 * noise, 100 * noise, tone]
     return np.stack(cases).astype(np.float32)

@@ -9,6 +9,7 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
+from birdclef.common.lengths import clip_samples
 from birdclef.params import ClipsParams, MelParams, ParamsError
 
 STD_FLOOR = 1e-8  # silence stays silence instead of becoming NaN
@@ -20,11 +21,12 @@ def hop_length(mel: MelParams, clips: ClipsParams) -> int:
     Raises:
         ParamsError: no whole hop gives that many frames.
     """
-    hop = clips.clip_samples // (mel.n_frames - 1)
-    frames = 1 + clips.clip_samples // max(hop, 1)
+    samples = clip_samples(clips)
+    hop = samples // (mel.n_frames - 1)
+    frames = 1 + samples // max(hop, 1)
     if frames != mel.n_frames:
         raise ParamsError(
-            f"mel.n_frames = {mel.n_frames} does not divide a clip of {clips.clip_samples} samples;"
+            f"mel.n_frames = {mel.n_frames} does not divide a clip of {samples} samples;"
             f" hop {hop} gives {frames} frames: set mel.n_frames = {frames}"
         )
     return hop
