@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from birdclef.common.names import AUDIO_SUFFIXES
 from birdclef.index.fingerprints import BIN_BITS, FRAME_S, Peaks, try_fingerprint
-from birdclef.index.folders import AUDIO_SUFFIXES
 from birdclef.index.landmarks import find_landmarks, find_matches
 
 MEAN_S, PEAKS_A_SECOND, BINS = 40.0, 13.0, 413  # of a recording; a phrase each 3 s makes it 17

@@ -9,7 +9,8 @@ import yaml
 from dvc.repo import Repo
 
 from birdclef.cli.doc_tables import FiguresError, fill_all, filled
-from birdclef.cli.param_effects import effects, leaves
+from birdclef.cli.param_effects import effects
+from birdclef.common.nested import flatten
 from paths import ROOT
 
 
@@ -118,7 +119,7 @@ def test_dvc_says_the_same_of_every_value(pipeline: dict[str, Any]) -> None:
     with Repo() as repo:
         reported = _reported(repo.status())
     assert any(reported.values())
-    for key in leaves(pipeline):
+    for key, _ in flatten(pipeline):
         seen = {s for s, ks in reported.items() if any(f"{key}.".startswith(f"{k}.") for k in ks)}
         if not isinstance(_value(pipeline, key), list):
             assert seen == set(table[key].reruns), key
@@ -133,7 +134,7 @@ def _longer(values: list[Any]) -> list[Any]:
 
 def test_dvc_says_the_same_of_every_list(pipeline: dict[str, Any]) -> None:
     """A longer list under each key: what is there re-runs, and what is added, as the table says."""
-    lists = [key for key in leaves(pipeline) if isinstance(_value(pipeline, key), list)]
+    lists = [key for key, value in flatten(pipeline) if isinstance(value, list)]
     assert lists
     table = effects()
     known = set(yaml.safe_load(Path("dvc.lock").read_text())["stages"])

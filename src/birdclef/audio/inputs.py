@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from birdclef.common.files import is_inside
 from birdclef.common.tables import CODE, TableError, read_table
 
 
@@ -52,13 +53,12 @@ def _is_plain(path: str) -> bool:
 
 def _leave(paths: pd.Series, root: Path) -> list[bool]:
     """Which files lie outside `root`, links followed; each folder is followed once."""
-    inside = root.resolve()
     folders = {path: PurePosixPath(path).parent for path in paths}
-    safe = {f: (root / f).resolve().is_relative_to(inside) for f in set(folders.values())}
+    safe = {folder: is_inside(root / folder, root) for folder in set(folders.values())}
 
     def leaves(path: str) -> bool:
         file = root / path
-        linked = file.is_symlink() and not file.resolve().is_relative_to(inside)
+        linked = file.is_symlink() and not is_inside(file, root)
         return linked or not safe[folders[path]]
 
     return [leaves(path) for path in paths]

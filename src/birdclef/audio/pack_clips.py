@@ -1,6 +1,5 @@
 """Pack the ends of a species' recordings into one shard, 16-bit, with a scale per recording."""
 
-import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from birdclef.audio.decode import AudioError, read_head_and_tail
 from birdclef.audio.quarantine import Quarantined
 from birdclef.common.arrays import Waveform
+from birdclef.common.files import replacing
 from birdclef.params import ClipsParams
 
 _FULL_SCALE = 32767
@@ -58,28 +58,22 @@ def pack_shard(
         An index row for every recording stored, a quarantine row for every one that is not.
     """
     part_s, rate = clips.clip_s + clips.shift_s, clips.sample_rate_hz
-    target, temporary = folder / f"{shard}.npy", folder / f".{shard}.npy.{os.getpid()}.tmp"
-    packed, offset = Packed([], []), 0
-    try:
-        with temporary.open("wb") as file:
-            _write_header(file, 0)
-            for recording_id, path in recordings:
-                try:
-                    samples, scale = _to_16_bits(read_head_and_tail(root / path, rate, part_s))
-                except AudioError as error:
-                    packed.quarantined.append(Quarantined(recording_id, path, str(error)))
-                    continue
-                packed_bytes = samples.tobytes()
-                file.write(packed_bytes)
-                row = (recording_id, shard, offset, len(samples), scale, zlib.crc32(packed_bytes))
-                packed.stored.append(row)
-                offset += len(samples)
-            file.seek(0)
-            _write_header(file, offset)  # numpy pads headers so that the length can grow in place
-        if packed.stored:
-            temporary.replace(target)
-        else:
-            target.unlink(missing_ok=True)  # of an earlier run, when some were still good
-    finally:
-        temporary.unlink(missing_ok=True)
+    target, packed, offset = folder / f"{shard}.npy", Packed([], []), 0
+    with replacing(target) as temporary, temporary.open("wb") as file:
+        _write_header(file, 0)
+        for recording_id, path in recordings:
+            try:
+                samples, scale = _to_16_bits(read_head_and_tail(root / path, rate, part_s))
+            except AudioError as error:
+                packed.quarantined.append(Quarantined(recording_id, path, str(error)))
+                continue
+            packed_bytes = samples.tobytes()
+            file.write(packed_bytes)
+            row = (recording_id, shard, offset, len(samples), scale, zlib.crc32(packed_bytes))
+            packed.stored.append(row)
+            offset += len(samples)
+        file.seek(0)
+        _write_header(file, offset)  # numpy pads headers so that the length can grow in place
+    if not packed.stored:
+        target.unlink()
     return packed

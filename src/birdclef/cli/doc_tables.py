@@ -6,7 +6,7 @@ ends them with `<!-- end of figures -->`; a part's name may hold spaces.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 
 from birdclef.cli import param_effects as invalidation
 from birdclef.common.files import write_bytes
+from birdclef.common.nested import flatten
 
 DOCUMENTS = Path("docs")
 _BLOCK = re.compile(
@@ -70,20 +71,12 @@ def _json_table(values: Mapping[str, Any]) -> str:
         columns = list(dict.fromkeys(name for row in rows for name in row))
         cells = [[name, *(_text(row.get(c, "")) for c in columns)] for name, row in values.items()]
         return _table(["", *columns], cells)
-    return _table(["", ""], [[name, _text(value)] for name, value in _flat(values)])
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name} / ")
-        else:
-            yield prefix + name, value
+    return _table(["", ""], [[name, _text(value)] for name, value in flatten(values, " / ")])
 
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_text(inner)}" for name, inner in _flat(value))
+        return ", ".join(f"{name} {_text(inner)}" for name, inner in flatten(value, " / "))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -1,12 +1,14 @@
 """Which stages a change of each key of params.yaml re-runs, by what DVC reads in dvc.yaml."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from dvc.repo import Repo
+
+from birdclef.common.nested import flatten
 
 _INTERPOLATED = re.compile(r"\$\{([^}]+)\}")
 
@@ -17,15 +19,6 @@ class Effect(NamedTuple):
     reruns: list[str]  # that depend on the key itself, in the order of dvc.yaml
     adds: list[str]  # of whose matrix the key says which stages there are
     follow: list[str]  # that re-run as well if their inputs come out different
-
-
-def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Dotted names of all keys that hold a value; a list is one."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
 
 
 def _within(key: str, tracked: str) -> bool:
@@ -51,7 +44,7 @@ def effects(folder: Path = Path()) -> dict[str, Effect]:
     matrix = {name: _interpolated(stage.get("matrix")) for name, stage in pipeline.items()}
     for name, stage in pipeline.items():
         tracked[name] |= _interpolated({k: v for k, v in stage.items() if k != "matrix"})
-    return {key: _effect(key, tracked, matrix, after) for key in leaves(params)}
+    return {key: _effect(key, tracked, matrix, after) for key, _ in flatten(params)}
 
 
 def _interpolated(part: Any) -> set[str]:

@@ -5,12 +5,14 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from rich.table import Table
+
+from birdclef.common.nested import flatten
 
 SAME, WITHIN, DIFFERENT = "same bytes", "other bytes, scores agree", "DIFFERENT"
 STALE = "DVC.LOCK IS OF OTHER CODE OR PARAMETERS"
@@ -120,18 +122,15 @@ def _gap(old: Path, new: Path) -> float | None:
     """Largest difference of any number in two JSON files; None for what holds no scores."""
     if old.suffix != ".json":
         return None
-    values = [dict(_numbers(json.loads(path.read_text()))) for path in (old, new)]
+    values = [_numbers(path) for path in (old, new)]
     if set(values[0]) != set(values[1]):
         return math.inf
     return max((abs(values[0][key] - values[1][key]) for key in values[0]), default=0.0)
 
 
-def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _numbers(inner, f"{name}.{key}")
-    elif isinstance(value, int | float):
-        yield name, value
+def _numbers(path: Path) -> dict[str, float]:
+    values = flatten(json.loads(path.read_text(encoding="utf-8")))
+    return {name: value for name, value in values if isinstance(value, int | float)}
 
 
 def _lock(folder: Path) -> dict[str, dict[str, Any]]:

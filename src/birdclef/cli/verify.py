@@ -20,6 +20,7 @@ from dvc_objects.fs import generic
 from dvc_objects.fs.local import localfs
 from joblib import Parallel, delayed
 
+from birdclef.common.files import replacing
 from birdclef.progress import track
 
 
@@ -209,14 +210,9 @@ class _Check:
 
     def _check_out(self, member: _Member) -> None:
         """Replace a file in one step, by the kind of link or copy that DVC is set to."""
-        temporary = member.path.with_name(f".{member.path.name}.{os.getpid()}.tmp")
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            source, links = str(self._object(member.oid)), list(self.cache.cache_types)
+        source, links = str(self._object(member.oid)), list(self.cache.cache_types)
+        with replacing(member.path) as temporary:
             generic.transfer(localfs, source, localfs, str(temporary), links=links)
-            temporary.replace(member.path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _md5(path: Path) -> str | None:

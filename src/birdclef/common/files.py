@@ -29,19 +29,25 @@ def replacing(path: str | Path) -> Generator[Path, None, None]:
         raise
 
 
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path lies in a folder once links are followed."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
 def write_bytes(data: bytes, path: str | Path) -> None:
     """Replace `path` by `data` in one step."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
 
-def write_csv(frame: "pd.DataFrame", path: str | Path, float_format: str = "%.9g") -> None:
+def write_csv(frame: "pd.DataFrame", path: str | Path, float_format: str | None = "%.9g") -> None:
     """Write the columns of a table without its index; the same rows give the same bytes.
 
     Args:
         frame: The table; missing values become empty cells.
         path: The file to replace.
-        float_format: printf-style; the default keeps every digit of a float32.
+        float_format: printf-style; the default keeps every digit of a float32, None those of a
+            float64.
     """
     text = frame.to_csv(index=False, lineterminator="\n", float_format=float_format)
     write_bytes(text.encode("utf-8"), path)

@@ -18,6 +18,12 @@ INPUT_FILES = [
     CLIPS / "index.csv",
 ]
 
+# of files that libsndfile decodes
+AUDIO_SUFFIXES = (
+    *(".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".aif", ".aiff"),
+    *(".au", ".caf", ".rf64", ".w64"),
+)
+
 Kind = Literal["unlabeled", "labeled"]  # of soundscapes
 
 # names inside the exported file; the image is what the mel hands to the networks

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from joblib import Parallel, delayed
 from rich.progress import track
 
+from birdclef.common.files import write_csv
 from birdclef.demo.recordings import (
     COMPETITION,
     OLD_CODE,
@@ -30,7 +32,7 @@ from birdclef.demo.scenes import (
 )
 from birdclef.demo.sounds import write_sound, write_take
 from birdclef.demo.synthesis import SAMPLE_RATE_HZ, stream
-from birdclef.demo.tables import write_csv, write_tables, write_taxonomy
+from birdclef.demo.tables import write_tables, write_taxonomy
 from birdclef.params import DemoParams
 
 DESCRIPTION = "DEMO.md"  # its presence says that a folder was written by this file
@@ -94,11 +96,11 @@ def write_soundscape_tables(root: Path, plans: list[SoundscapePlan], params: Dem
     """Labels of the labelled windows, and a submission that knows nothing about them."""
     labeled = (plan for plan in plans if plan.kind == "labeled")
     labels = [row for plan in labeled for row in window_labels(plan, params.seed)]
-    write_csv(root / COMPETITION / "train_soundscape_labels.csv", labels)
+    write_csv(pd.DataFrame(labels), root / COMPETITION / "train_soundscape_labels.csv", None)
     codes = sorted(species.code for species in SPECIES[: params.species])
     chance = dict.fromkeys(codes, 1.0 / len(codes))
     submission = [{"row_id": row["row_id"], **chance} for row in labels]
-    write_csv(root / COMPETITION / "sample_submission.csv", submission)
+    write_csv(pd.DataFrame(submission), root / COMPETITION / "sample_submission.csv", None)
 
 
 def describe(takes: list[Take]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from birdclef.common.files import write_csv
 from birdclef.demo.recordings import COMPETITION, FIRST_NAMES, LAST_NAMES, XENO_CANTO, Take
 from birdclef.demo.scenes import SPECIES, Species
 from birdclef.demo.synthesis import stream
@@ -170,7 +171,8 @@ def write_tables(root: Path, takes: list[Take], seed: int) -> None:
     """One table a source, in the order of its files."""
     for source, (name, row) in TABLES.items():
         own = sorted((t for t in takes if t.source == source), key=lambda t: (t.label, t.xc_id))
-        write_csv(root / source / name, [row(take, seed) for take in own])
+        rows = pd.DataFrame([row(take, seed) for take in own])
+        write_csv(rows, root / source / name, float_format=None)
 
 
 def write_taxonomy(root: Path) -> None:
@@ -189,9 +191,5 @@ def write_taxonomy(root: Path) -> None:
         }
         for order, species in enumerate(SPECIES, start=1)
     ]
-    write_csv(root / COMPETITION / "eBird_Taxonomy_v2021.csv", rows)
-
-
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n")
+    table = root / COMPETITION / "eBird_Taxonomy_v2021.csv"
+    write_csv(pd.DataFrame(rows), table, float_format=None)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from os import DirEntry, scandir
 from pathlib import Path
 
-AUDIO_SUFFIXES = (".ogg", ".mp3", ".wav", ".flac")
+from birdclef.common.files import is_inside
+from birdclef.common.names import AUDIO_SUFFIXES
+
 AudioFiles = Mapping[str, DirEntry[str]]  # name -> file
 
 
@@ -18,7 +20,7 @@ def require_inside(path: Path, root: Path) -> None:
     Raises:
         SourceError: it does.
     """
-    if not _is_inside(path, root):
+    if not is_inside(path, root):
         raise SourceError(
             f"{path} is a link that leaves data.root = {root};"
             " set data.root to the folder that holds the sources, or move them into it"
@@ -47,10 +49,6 @@ def file_problem(entry: DirEntry[str] | None, root: Path) -> str:
     if entry is None or not Path(entry.path).is_file():
         return "missing on disk"
     path = Path(entry.path)
-    if (entry.is_symlink() or path.parent.is_symlink()) and not _is_inside(path, root):
+    if (entry.is_symlink() or path.parent.is_symlink()) and not is_inside(path, root):
         return "link leaves the data folder"
     return "" if entry.stat().st_size else "empty file"
-
-
-def _is_inside(path: Path, root: Path) -> bool:
-    return path.resolve().is_relative_to(root.resolve())

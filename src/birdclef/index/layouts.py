@@ -6,8 +6,9 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from birdclef.common.names import AUDIO_SUFFIXES
 from birdclef.common.tables import CODE, parse_name_lists, read_table, to_numbers
-from birdclef.index.folders import AUDIO_SUFFIXES, AudioFiles, SourceError, require_inside
+from birdclef.index.folders import AudioFiles, SourceError, require_inside
 
 FILE = rf"{CODE}/{CODE}(?:{'|'.join(AUDIO_SUFFIXES)})".replace(".", r"\.")
 QUALITY = {"A": "5", "B": "4", "C": "3", "D": "2", "E": "1"}  # Xeno-Canto's, on our scale

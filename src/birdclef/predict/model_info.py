@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from birdclef.common.nested import flatten
+
 
 def _of_mel(mel: dict[str, Any]) -> str:
     bands = f"{mel['n_mels']} bands from {mel['f_min']:g} to {mel['f_max']:g} Hz"
@@ -18,15 +20,6 @@ def _of_calibration(about: dict[str, Any] | None) -> str:
     )
 
 
-def _flat(values: dict[str, Any], name: str = "") -> dict[str, Any]:
-    """Nested names joined by dots."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        full = f"{name}.{key}" if name else key
-        flat |= _flat(value, full) if isinstance(value, dict) else {full: value}
-    return flat
-
-
 def info_lines(about: dict[str, Any]) -> list[str]:
     """One line an item of a file's metadata, but for the species."""
     rows = {
@@ -38,7 +31,7 @@ def info_lines(about: dict[str, Any]) -> list[str]:
         "seed": about.get("seed"),
         "folds": ", ".join(map(str, about.get("folds", []))),
         "training": about.get("training"),
-        **_flat(about.get("metrics", {})),
+        **dict(flatten(about.get("metrics", {}))),
         "calibration": _of_calibration(about.get("calibration")),
         "licence": about.get("licence"),
     }

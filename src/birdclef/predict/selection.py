@@ -7,10 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-AUDIO_SUFFIXES = {
-    *(".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".aif", ".aiff"),
-    *(".au", ".caf", ".rf64", ".w64"),
-}
+from birdclef.common.names import AUDIO_SUFFIXES
 
 
 class ChoiceError(ValueError):
