@@ -16,7 +16,7 @@ from birdclef.common.names import INDEX
 from birdclef.common.recordings import read_species
 from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc
 from birdclef.evaluation.predictions import on_soundscapes
-from birdclef.model.artifacts import trained_models
+from birdclef.model.artifacts import backbones_of, trained_models
 from birdclef.params import load_params
 
 
@@ -31,10 +31,10 @@ def main() -> None:
     params, levels = load_params(), dict(parser.parse_args().levels)
     chosen, each = params.models, {}
     for level, folds in levels.items():
-        names = chosen.teacher_backbones if level == "l1" else chosen.student_backbones
+        names = backbones_of(level, chosen.teacher_backbones, chosen.student_backbones)
         each[level] = [[m] for m in trained_models(level, chosen.seeds[0], names, folds)]
     species = read_species(INDEX / "species.csv")["species"].tolist()
-    ids, scored = on_soundscapes(params, each, species)
+    ids, scored = on_soundscapes(each, species, params.mel, params.clips, params.runtime)
     _, number = np.unique(ids, return_inverse=True)
     halves = {"even": number % 2 == 0, "odd": number % 2 == 1, "all": number >= 0}
     before = np.mean(next(iter(scored.values())).probabilities, axis=0)

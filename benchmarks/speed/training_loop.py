@@ -28,7 +28,7 @@ from birdclef.dataset.labeled import load_labeled
 from birdclef.model.classifier import create_classifier
 from birdclef.model.device import prepare
 from birdclef.training.examples import TrainingExamples
-from birdclef.training.trainer import FoldData, Trainer, parameter_groups
+from birdclef.training.trainer import FoldData, FoldParams, Trainer, parameter_groups
 from full_size import load_full_size
 
 RESULTS = Path("benchmarks/results/training_loop.json")
@@ -71,7 +71,8 @@ def loop(batch: int, workers: int) -> float:
     settings = params.train.model_copy(update={"batch": batch})
     level = params.train_l1.model_copy(update={"epochs": 100})
     classifier = create_classifier(settings, params.mel, params.clips, labeled.species, 0)
-    trainer = Trainer(classifier, data, 0, settings, level, 0.0, params.runtime, device)
+    sections = FoldParams(settings, level, params.mel, params.clips, params.runtime)
+    trainer = Trainer(classifier, data, 0, sections, 0.0, device)
     loader = DataLoader(
         data.examples,
         batch_sampler=trainer.batches,

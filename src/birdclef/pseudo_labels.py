@@ -14,8 +14,9 @@ from birdclef.common.arrays import Logits
 from birdclef.common.files import write_csv
 from birdclef.common.names import PSEUDO_LABELS
 from birdclef.common.probabilities import sigmoid
+from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
-from birdclef.params import ClipsParams, PseudoLabelParams
+from birdclef.params import ClipsParams, ParamsError, PseudoLabelParams
 
 _WINDOWS = "windows.csv"
 _BLOCK = 4096  # windows at a time: memory stays flat however many there are
@@ -111,6 +112,22 @@ def soft_labels(
             mean = probabilities.mean(axis=0, keepdims=True)
             probabilities = mean.repeat(len(probabilities), axis=0)
         yield probabilities**params.power
+
+
+def unlabeled_windows(clips: ClipsParams) -> pd.DataFrame:
+    """The windows of the unlabelled soundscapes, as `read_windows` lists them.
+
+    Raises:
+        ParamsError: there are none.
+    """
+    table = read_windows("unlabeled", clips)
+    if table.empty:
+        raise ParamsError(
+            "no unlabelled soundscape is stored, so students would have nothing to learn from; add"
+            " birdclef-2024/unlabeled_soundscapes to data.root, or train teachers alone:"
+            " dvc repro train_l1"
+        )
+    return table
 
 
 def write_pseudo_labels(

@@ -21,7 +21,9 @@ def test_licences_come_commonest_first() -> None:
 
 
 def test_sources_are_counted_before_and_after() -> None:
-    summary = summarize(BEFORE, BEFORE.iloc[1:11], SPECIES)
+    summary = summarize(
+        BEFORE, BEFORE.iloc[1:11], SPECIES, pd.DataFrame({"group": ["g", "g", "h"]})
+    )
     assert summary["sources"] == {
         SOURCES[0]: {"before": 10, "kept": 9},
         SOURCES[2]: {"before": 2, "kept": 1},

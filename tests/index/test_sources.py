@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from birdclef.index.counts import count_reasons, describe
+from birdclef.index.counts import describe
 from birdclef.index.folders import SourceError
 from birdclef.index.layouts import BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO, Layout
 from birdclef.index.rules import to_table
 from birdclef.index.sources import (
     Extras,
     Loaded,
+    count_reasons,
     find_source,
     load_extras,
     load_source,

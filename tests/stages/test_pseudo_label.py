@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from birdclef import progress, pseudo_labels
 from birdclef.common.probabilities import sigmoid
 from birdclef.params import Params, ParamsError
 from birdclef.stages import pseudo_label
@@ -37,10 +38,10 @@ def _run(
     monkeypatch.setattr(pseudo_label, "load_params", lambda: params)
     monkeypatch.setattr(pseudo_label, "drop_others", lambda *_: None)
     monkeypatch.setattr(pseudo_label, "load_ensemble", load_ensemble)
-    monkeypatch.setattr(pseudo_label, "read_windows", lambda *_: windows)
+    monkeypatch.setattr(pseudo_labels, "read_windows", lambda *_: windows)
     monkeypatch.setattr(pseudo_label, "predict_to_disk", predict)
     monkeypatch.setattr(pseudo_label, "write_pseudo_labels", write)
-    monkeypatch.setattr(pseudo_label, "console", Console(file=screen, width=200))
+    monkeypatch.setattr(progress, "console", Console(file=screen, width=200))
     pseudo_label.main("l1", "l2", 1)
     return teachers, written[0], screen.getvalue()
 
@@ -66,7 +67,7 @@ def test_a_student_learns_from_its_own_folds_teachers(
         expected = sigmoid(np.array(own, np.float32)).mean()
         np.testing.assert_allclose(labels[row], expected, rtol=1e-6)
     assert f"{len(teachers)} teachers on 3 windows: " in said
-    assert said.rstrip().endswith(" windows a second")
+    assert said.rstrip().endswith(" windows per second")
 
 
 def test_without_soundscapes_it_is_said_what_can_be_done(

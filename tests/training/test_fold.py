@@ -23,8 +23,9 @@ from birdclef.pseudo_labels import PseudoLabels
 from birdclef.stages import train_l1, train_l2
 from birdclef.training import fold as fold_run
 from birdclef.training.examples import TrainingExamples
-from birdclef.training.fold import FoldParams, train_fold
+from birdclef.training.fold import train_fold
 from birdclef.training.resume import ResumePoint
+from birdclef.training.trainer import FoldParams
 from paths import ROOT
 from small_world import SPECIES, labeled_clips
 

@@ -13,13 +13,14 @@ from birdclef.common.digests import fingerprint
 from birdclef.common.lengths import clip_samples
 from birdclef.model.classifier import create_classifier
 from birdclef.model.device import prepare
-from birdclef.params import MixupParams, Params
+from birdclef.params import MixupParams, Params, TrainParams
 from birdclef.training.examples import TrainingExamples
 from birdclef.training.mixing import masked_bce, mixup, random_loudness
 from birdclef.training.resume import ResumeError, ResumePoint
 from birdclef.training.trainer import (
     EpochReport,
     FoldData,
+    FoldParams,
     Trainer,
     TrainingError,
     _optimizer,
@@ -40,7 +41,12 @@ def _trainer(folder: Path, params: Params, **train: object) -> Trainer:
     )
     train_params = params.train.model_copy(update=train)
     classifier = create_classifier(train_params, params.mel, params.clips, SPECIES, seed=3)
-    return Trainer(classifier, data, 3, train_params, params.train_l1, 0.0, params.runtime, device)
+    return Trainer(classifier, data, 3, _level(params, train_params), 0.0, device)
+
+
+def _level(params: Params, train: TrainParams, students: bool = False) -> FoldParams:
+    level = params.train_l2 if students else params.train_l1
+    return FoldParams(train, level, params.mel, params.clips, params.runtime)
 
 
 def _weights(trainer: Trainer) -> list[torch.Tensor]:
@@ -194,7 +200,8 @@ def test_a_step_learns_from_what_mixing_gave(tmp_path: Path, small_params: Param
     """Loudness, then mixup with its targets and masks, then the masked loss."""
     trainer = _trainer(tmp_path, small_params, loudness_db=20.0)
     mixing = MixupParams(per="clip", probability=0.6, weight="uniform", min_weight=0.2)
-    trainer.level = trainer.level.model_copy(update={"mixup": mixing})
+    level = trainer.params.level.model_copy(update={"mixup": mixing})
+    trainer.params = trainer.params._replace(level=level)
     generator = torch.Generator().manual_seed(0)
     waveforms = torch.randn(8, clip_samples(small_params.clips), generator=generator)
     targets = torch.rand(8, 2, generator=generator)
@@ -251,9 +258,8 @@ def test_a_students_batch_has_windows_beside_its_clips(
     data = FoldData(examples, labels, np.arange(12), np.arange(12, 16))
     train = small_params.train.model_copy(update={"batch": 4, "min_recordings": 0})
     classifier = create_classifier(train, small_params.mel, small_params.clips, SPECIES, seed=3)
-    trainer = Trainer(
-        classifier, data, 3, train, small_params.train_l2, 1.5, small_params.runtime, CPU
-    )
+    params = _level(small_params, train, students=True)
+    trainer = Trainer(classifier, data, 3, params, 1.5, CPU)
     assert len(trainer.batches) == 3
     seen = []
     for draws in trainer.batches:
@@ -334,16 +340,7 @@ def test_a_gpu_trains_in_mixed_precision(
     monkeypatch.setattr(
         "torch.amp.GradScaler", lambda name, enabled: scalers.append((name, enabled))
     )
-    Trainer(
-        there.classifier,
-        there.data,
-        3,
-        there.train_params,
-        there.level,
-        0.0,
-        there.runtime,
-        torch.device(device),
-    )
+    Trainer(there.classifier, there.data, 3, there.params, 0.0, torch.device(device))
     assert scalers == [(device, mixed)]
 
 
@@ -359,7 +356,8 @@ def test_clips_are_loaded_by_as_many_processes_as_told(
     monkeypatch.setattr("birdclef.training.trainer.DataLoader", loader)
     for workers in (0, 2):
         trainer = _trainer(tmp_path / str(workers), small_params)
-        trainer.runtime = trainer.runtime.model_copy(update={"workers": workers})
+        runtime = trainer.params.runtime.model_copy(update={"workers": workers})
+        trainer.params = trainer.params._replace(runtime=runtime)
         with pytest.raises(_KilledError):
             trainer.run(ResumePoint(tmp_path, "a"), lambda _: None)
     assert loaders == [(0, None), (2, "fork")]

@@ -22,7 +22,7 @@ from birdclef.model.classifier import Classifier, ModelError, create_classifier
 from birdclef.model.device import prepare
 from birdclef.params import Params
 from birdclef.training.examples import oversample
-from birdclef.training.fold import FoldParams
+from birdclef.training.trainer import FoldParams
 
 _SOUNDSCAPE_GROWTH = 8  # FLAC at 32 kHz against Vorbis, at most
 _CACHE_COPIES = 2  # workspace and DVC's cache, where the file system cannot share blocks

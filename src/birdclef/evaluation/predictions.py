@@ -9,24 +9,25 @@ from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.evaluation.scores import Scored
 from birdclef.model.artifacts import (
     TrainedModel,
+    backbones_of,
     load_ensemble,
     read_out_of_fold,
     trained_models,
 )
 from birdclef.model.batch_inference import predict_logits
 from birdclef.model.device import prepare
-from birdclef.params import Params
+from birdclef.params import ClipsParams, MelParams, ModelsParams, RuntimeParams
 
 Repeats = dict[str, list[list[TrainedModel]]]  # level -> seed -> its models
 
 
-def trained(params: Params) -> Repeats:
+def listed_models(models: ModelsParams) -> Repeats:
     """Every model that params.yaml lists."""
-    backbones = {"l1": params.models.teacher_backbones}
-    backbones |= {r.students: params.models.student_backbones for r in params.models.rounds}
+    levels = ["l1", *(round_.students for round_ in models.rounds)]
+    names = [backbones_of(x, models.teacher_backbones, models.student_backbones) for x in levels]
     return {
-        level: [trained_models(level, s, names, params.models.folds) for s in params.models.seeds]
-        for level, names in backbones.items()
+        level: [trained_models(level, seed, backbones, models.folds) for seed in models.seeds]
+        for level, backbones in zip(levels, names, strict=True)
     }
 
 
@@ -44,18 +45,18 @@ def out_of_fold(repeats: Repeats, labeled: LabeledData) -> dict[str, Scored]:
 
 
 def on_soundscapes(
-    params: Params, repeats: Repeats, species: list[str]
+    repeats: Repeats, species: list[str], mel: MelParams, clips: ClipsParams, runtime: RuntimeParams
 ) -> tuple[list[str], dict[str, Scored]]:
     """Soundscape of each labelled window, and what each level says of the windows."""
-    windows = read_windows("labeled", params.clips)
+    windows = read_windows("labeled", clips)
     labeled = label_windows(windows, read_labels(INDEX / "soundscape_labels.csv"))
     if labeled.empty:
         return [], {}
-    device, targets = prepare(params.runtime), window_targets(labeled, species)
-    dataset = SoundscapeWindows(labeled, "labeled", params.clips)
+    device, targets = prepare(runtime), window_targets(labeled, species)
+    dataset = SoundscapeWindows(labeled, "labeled", clips)
     scored = {}
     for level, seeds in repeats.items():
-        ensembles = [load_ensemble(models, params.mel, params.clips) for models in seeds]
-        logits = [predict_logits(e, dataset, device, params.runtime) for e in ensembles]
+        ensembles = [load_ensemble(models, mel, clips) for models in seeds]
+        logits = [predict_logits(e, dataset, device, runtime) for e in ensembles]
         scored[level] = Scored(targets, [sigmoid(each).mean(axis=0) for each in logits])
     return labeled["soundscape_id"].tolist(), scored

@@ -10,7 +10,13 @@ from birdclef.common.names import INDEX
 from birdclef.common.recordings import read_species
 from birdclef.dataset.labeled import load_labeled
 from birdclef.export.graph import export, parity, probe_clips, require_parity, save
-from birdclef.model.artifacts import TrainedModel, load_ensemble, trained_models
+from birdclef.model.artifacts import (
+    TrainedModel,
+    backbone_name,
+    backbones_of,
+    load_ensemble,
+    trained_models,
+)
 from birdclef.params import ClipsParams, ExportOnnxParams, MelParams, Params
 
 _CLIPS = 256  # of real recordings, spread over all of them
@@ -66,9 +72,9 @@ def write_folds(
     params: Params, level: str, seed: int, folds: Sequence[int], out: Path
 ) -> dict[str, float]:
     """Write some folds of a level alone, with every backbone of it; the rest as `write_model`."""
-    teachers = level == params.models.rounds[0].teachers
-    names = params.models.teacher_backbones if teachers else params.models.student_backbones
-    backbones = [params.train.backbone if name == "default" else name for name in names]
+    lists = params.models.teacher_backbones, params.models.student_backbones
+    names = backbones_of(level, *lists)
+    backbones = [backbone_name(name, params.train.backbone) for name in names]
     about = {"backbones": backbones, "folds": list(folds), "level": level, "seed": seed}
     models = trained_models(level, seed, names, folds)
     return write_model(models, params.clips, params.mel, params.export_onnx, about, out)

@@ -5,7 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from birdclef.index.layouts import SOURCES
+from birdclef.index.duplicates import Resolved
+from birdclef.index.fingerprints import Fingerprint
+from birdclef.index.folds import count_straddling
+from birdclef.index.layouts import COMPETITION, SOURCES
+from birdclef.index.soundscapes import Soundscapes
+from birdclef.index.sources import Extras, Loaded, count_reasons
+
+FEW_RECORDINGS = 10  # the original repeats rarer species up to this; the metric names it
 
 
 def count_licenses(recordings: pd.DataFrame) -> dict[str, int]:
@@ -15,13 +22,55 @@ def count_licenses(recordings: pd.DataFrame) -> dict[str, int]:
     return {str(license_): int(count) for license_, count in counts.items()}
 
 
-def summarize(before: pd.DataFrame, kept: pd.DataFrame, species: pd.Series) -> dict[str, Any]:
+def count_indexed(loaded: Loaded, found: Soundscapes, set_aside: pd.DataFrame) -> dict[str, Any]:
+    """What the competition's table and folders hold, as `index` reports it.
+
+    Args:
+        loaded: The competition's recordings.
+        found: Its soundscapes.
+        set_aside: What of both cannot be used.
+    """
+    per_species = loaded.recordings["primary_label"].value_counts()
+    per_species = per_species.reindex(loaded.species["species"], fill_value=0)
+    kinds = found.soundscapes["kind"].value_counts()
+    return {
+        "recordings": len(loaded.recordings),
+        "species": len(loaded.species),
+        "species_below_10_recordings": int((per_species < FEW_RECORDINGS).sum()),
+        "species_without_recordings": int((per_species == 0).sum()),
+        "unlabeled_soundscapes": int(kinds.get("unlabeled", 0)),
+        "labeled_soundscapes": int(kinds.get("labeled", 0)),
+        "labeled_windows": len(found.labels),
+        "set_aside": len(set_aside),
+        "sources": {COMPETITION.source: loaded.counts},
+        "unknown_soundscape_labels": found.unknown_labels,
+        "set_aside_by_reason": count_reasons(set_aside),
+        "licenses": count_licenses(loaded.recordings),
+    }
+
+
+def count_extras(own: pd.DataFrame, extras: Extras) -> dict[str, Any]:
+    """What earlier years and Xeno-Canto add to the competition's own recordings."""
+    return {
+        "extra_recordings": len(extras.recordings),
+        "recordings": len(own) + len(extras.recordings),
+        "set_aside": len(extras.set_aside),
+        "sources": extras.counts,
+        "set_aside_by_reason": count_reasons(extras.set_aside),
+        "licenses": count_licenses(extras.recordings),
+    }
+
+
+def summarize(
+    before: pd.DataFrame, kept: pd.DataFrame, species: pd.Series, folds: pd.DataFrame
+) -> dict[str, Any]:
     """What the removal of duplicates left, in all and by source.
 
     Args:
         before: All recordings.
         kept: Those left.
         species: Codes of the competition.
+        folds: Of those left, with their groups.
     """
     counts = kept["primary_label"].value_counts().reindex(species, fill_value=0)
     sources = {}
@@ -31,9 +80,25 @@ def summarize(before: pd.DataFrame, kept: pd.DataFrame, species: pd.Series) -> d
     return {
         "recordings": len(kept),
         "joint_labels": int((kept["joint_labels"] != "").sum()),
-        "species_below_10_recordings": int((counts < 10).sum()),
+        "species_below_10_recordings": int((counts < FEW_RECORDINGS).sum()),
         "sources": sources,
         "licenses": count_licenses(kept),
+        "groups": folds["group"].nunique(),
+    }
+
+
+def count_duplicates(
+    recordings: pd.DataFrame,
+    fingerprints: Mapping[str, Fingerprint],
+    resolved: Resolved,
+    folds: pd.DataFrame,
+) -> dict[str, int]:
+    """What deduplication did, and the leak report of the folds, which must be 0."""
+    return {
+        "pairs": len(resolved.report),
+        "dropped": len(recordings) - len(resolved.kept),
+        "not_decoded": len(recordings) - len(fingerprints),  # left in: `preprocess` judges them
+        "straddling_groups": count_straddling(resolved.kept, folds, resolved.together),
     }
 
 
@@ -53,12 +118,6 @@ def per_species_and_source(recordings: pd.DataFrame, species: pd.Series) -> pd.D
         if counts.loc[label, source] or (source == SOURCES[0] and not counts.loc[label].any())
     ]
     return pd.DataFrame(rows, columns=["species", "source", "recordings"])
-
-
-def count_reasons(set_aside: pd.DataFrame) -> dict[str, int]:
-    """Rows set aside by reason, in alphabetical order, the reasons as keys."""
-    counts = set_aside["reason"].value_counts().sort_index()
-    return {str(reason).replace(" ", "_"): int(count) for reason, count in counts.items()}
 
 
 def describe(metrics: Mapping[str, Any]) -> str:

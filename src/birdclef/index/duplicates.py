@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from birdclef.index.fingerprints import Fingerprint
+from birdclef.index.landmarks import find_matches
 from birdclef.index.layouts import SOURCES
 
 REPORT_COLUMNS = ("recording_id", "duplicate_id", "similarity", "offset_s", "action", "dropped")
@@ -32,6 +34,27 @@ class Resolved(NamedTuple):
     kept: pd.DataFrame  # as the recordings, sorted by recording_id
     report: pd.DataFrame  # REPORT_COLUMNS, a row a pair
     together: list[Pair]  # recordings kept that no fold may part
+
+
+def deduplicate(
+    recordings: pd.DataFrame, fingerprints: Mapping[str, Fingerprint], min_similarity: float
+) -> Resolved:
+    """Find recordings that share sound, and resolve them.
+
+    Args:
+        recordings: A table of recordings, lists as text, with unique ids.
+        fingerprints: By recording id, of those that could be decoded.
+        min_similarity: 0..1, from which on two recordings are the same sound.
+    """
+    length_s = {recording: own.length_s for recording, own in fingerprints.items()}
+    return resolve(recordings, find_pairs(fingerprints, min_similarity), length_s)
+
+
+def find_pairs(fingerprints: Mapping[str, Fingerprint], min_similarity: float) -> list[SoundPair]:
+    """Recordings that share sound, by id."""
+    ids = sorted(fingerprints)
+    matches = find_matches([fingerprints[name].peaks for name in ids], min_similarity)
+    return [SoundPair(ids[m.first], ids[m.second], m.similarity, m.offset_s) for m in matches]
 
 
 def resolve(

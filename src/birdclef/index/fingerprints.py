@@ -10,12 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from joblib import Parallel, delayed
 from scipy.fft import rfft
 from scipy.ndimage import maximum_filter
 from scipy.signal.windows import hann
 
 from birdclef.audio.decode import AudioError, stream
 from birdclef.common.arrays import Waveform
+from birdclef.progress import track
 
 Peaks = npt.NDArray[np.uint32]
 
@@ -58,6 +61,17 @@ def try_fingerprint(path: Path, max_s: float) -> Fingerprint | None:
         return fingerprint(path, max_s)
     except AudioError:
         return None
+
+
+def fingerprint_all(
+    recordings: pd.DataFrame, root: Path, max_s: float, jobs: int
+) -> dict[str, Fingerprint]:
+    """Fingerprints by recording id, of those that can be decoded, in the order of the table."""
+    calls = [delayed(try_fingerprint)(root / path, max_s) for path in recordings["path"]]
+    results = Parallel(jobs, return_as="generator")(calls)
+    found = track(results, "fingerprints", len(calls))
+    pairs = zip(recordings["recording_id"], found, strict=True)
+    return {recording: own for recording, own in pairs if own is not None}
 
 
 def _read(path: Path, max_s: float) -> Waveform:

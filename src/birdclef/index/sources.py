@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from birdclef.index.counts import count_reasons
 from birdclef.index.folders import (
     AudioFiles,
     SourceError,
@@ -157,6 +156,12 @@ def check_files(rows: pd.DataFrame, files: AudioFiles, root: Path) -> pd.DataFra
         for reason, file in zip(rows["reason"], rows["file"], strict=True)
     ]
     return rows.assign(reason=pd.Series(reasons, index=rows.index, dtype="str"))
+
+
+def count_reasons(set_aside: pd.DataFrame) -> dict[str, int]:
+    """Rows set aside by reason, in alphabetical order, the reasons as keys."""
+    counts = set_aside["reason"].value_counts().sort_index()
+    return {str(reason).replace(" ", "_"): int(count) for reason, count in counts.items()}
 
 
 @dataclass(frozen=True)

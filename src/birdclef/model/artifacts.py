@@ -16,6 +16,8 @@ from birdclef.common.names import TRAINED
 from birdclef.model.classifier import Ensemble, load_checkpoint
 from birdclef.params import ClipsParams, MelParams
 
+DEFAULT = "default"  # in the lists of backbones
+
 
 class TrainedModel(NamedTuple):
     """One model of many, and its place under models/trained/."""
@@ -52,6 +54,16 @@ class OutOfFold(NamedTuple):
 
     recording_ids: list[str]
     probabilities: Logits  # (recording, species)
+
+
+def backbones_of(level: str, teachers: Sequence[str], students: Sequence[str]) -> Sequence[str]:
+    """The backbones of a level as params.yaml lists them: l1 are teachers, all others students."""
+    return teachers if level == "l1" else students
+
+
+def backbone_name(listed: str, default: str) -> str:
+    """The timm name of an entry of a list of backbones; `default` is train.backbone."""
+    return default if listed == DEFAULT else listed
 
 
 def trained_models(

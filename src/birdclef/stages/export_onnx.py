@@ -2,13 +2,15 @@
 
 import json
 
+import torch
+
 from birdclef.common.digests import fingerprint
 from birdclef.common.files import write_json
 from birdclef.common.names import INPUT_FILES, METRICS, MODEL
 from birdclef.errors import plain_errors
 from birdclef.evaluation.calibration_table import read_calibration
 from birdclef.export.bundle import write_model
-from birdclef.model.artifacts import trained_models
+from birdclef.model.artifacts import backbone_name, trained_models
 from birdclef.model.device import prepare
 from birdclef.params import load_params
 
@@ -21,9 +23,9 @@ def main() -> None:
     clips, mel = params.clips, params.mel
     training = (params.train, params.train_l1, params.pseudo_label, params.train_l2)
     about = {
-        "backbones": [params.train.backbone if b == "default" else b for b in backbones],
+        "backbones": [backbone_name(name, params.train.backbone) for name in backbones],
         "folds": folds,
-        "training": fingerprint([clips, mel, *training], INPUT_FILES),
+        "training": fingerprint([clips, mel, *training], INPUT_FILES, torch.__version__),
         "metrics": json.loads((METRICS / "evaluate.json").read_text(encoding="utf-8")),
         "calibration": read_calibration(METRICS / "calibration.csv", params.evaluate.precision),
     }

@@ -1,4 +1,4 @@
-"""Stage `index_extra`: recordings of earlier years and Xeno-Canto that fill up."""
+"""Recordings of earlier years and Xeno-Canto that fill up species with few recordings."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from birdclef.common.files import write_csv, write_json
 from birdclef.common.names import INDEX, METRICS
 from birdclef.common.recordings import read_recordings, read_species
 from birdclef.errors import plain_errors
-from birdclef.index.counts import count_licenses, count_reasons, describe
+from birdclef.index.counts import count_extras, describe
 from birdclef.index.rules import read_corrections, to_table
 from birdclef.index.sources import load_extras
 from birdclef.params import load_params
@@ -19,19 +19,9 @@ def main() -> None:
     corrections = read_corrections(params.index.corrections)
     limit = params.index.max_recordings_per_species
     extras = load_extras(Path(params.data.root), own, species, corrections, limit)
-
-    table = to_table(extras.recordings)
-    write_csv(table, INDEX / "extra.csv")
+    write_csv(to_table(extras.recordings), INDEX / "extra.csv")
     write_csv(extras.set_aside, INDEX / "extra_set_aside.csv")
-
-    metrics = {
-        "extra_recordings": len(table),
-        "recordings": len(own) + len(table),
-        "set_aside": len(extras.set_aside),
-        "sources": extras.counts,
-        "set_aside_by_reason": count_reasons(extras.set_aside),
-        "licenses": count_licenses(extras.recordings),
-    }
+    metrics = count_extras(own, extras)
     write_json(metrics, METRICS / "index_extra.json")
     print(*extras.notes, describe(metrics), sep="\n")
 

@@ -7,7 +7,8 @@ from birdclef.errors import plain_errors
 from birdclef.model.artifacts import TrainedModel
 from birdclef.params import load_params
 from birdclef.training.examples import TrainingExamples
-from birdclef.training.fold import FoldParams, train_fold
+from birdclef.training.fold import train_fold
+from birdclef.training.trainer import FoldParams
 
 
 def main(seed: int, backbone: str, fold: int) -> None:

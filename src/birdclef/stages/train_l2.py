@@ -11,7 +11,8 @@ from birdclef.model.artifacts import TrainedModel
 from birdclef.params import load_params
 from birdclef.pseudo_labels import read_pseudo_labels
 from birdclef.training.examples import TrainingExamples
-from birdclef.training.fold import FoldParams, train_fold
+from birdclef.training.fold import train_fold
+from birdclef.training.trainer import FoldParams
 
 
 def main(level: str, seed: int, backbone: str, fold: int) -> None:

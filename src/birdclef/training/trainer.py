@@ -14,15 +14,16 @@ from torch.utils.data import DataLoader, Subset
 
 from birdclef.common.arrays import Indices, Logits
 from birdclef.dataset.metrics import macro_roc_auc
+from birdclef.model.artifacts import backbone_name
 from birdclef.model.batch_inference import LOADER_START, predict_logits
 from birdclef.model.classifier import Classifier
-from birdclef.params import LevelParams, RuntimeParams, TrainParams
+from birdclef.params import ClipsParams, LevelParams, MelParams, RuntimeParams, TrainParams
 from birdclef.training.examples import EpochBatches, TrainingExamples, oversample
 from birdclef.training.mixing import masked_bce, mixup, random_loudness
 from birdclef.training.resume import ResumePoint
 
 _MIN_SCALE = 2.0**-10  # of a GPU's gradients: from 2**16 on, halved by each that overflows
-AfterStep = Callable[[int, float], None]  # images of the step, and its loss
+AfterStep = Callable[[int, int, float], None]  # epoch from 1, images of the step, its loss
 
 
 class TrainingError(RuntimeError):
@@ -35,6 +36,21 @@ class EpochReport(NamedTuple):
     epoch: int
     loss: float
     macro_roc_auc: float  # NaN without held-out clips
+
+
+class FoldParams(NamedTuple):
+    """The sections of params.yaml that one level of training reads."""
+
+    train: TrainParams
+    level: LevelParams
+    mel: MelParams
+    clips: ClipsParams
+    runtime: RuntimeParams
+
+    def of_backbone(self, name: str) -> "FoldParams":
+        """The same for a backbone of models.teacher_backbones or models.student_backbones."""
+        backbone = backbone_name(name, self.train.backbone)
+        return self._replace(train=self.train.model_copy(update={"backbone": backbone}))
 
 
 class FoldData(NamedTuple):
@@ -84,16 +100,13 @@ class Trainer:
         classifier: Classifier,
         data: FoldData,
         seed: int,
-        train: TrainParams,
-        level: LevelParams,
+        params: FoldParams,
         pseudo_ratio: float,
-        runtime: RuntimeParams,
         device: torch.device,
     ) -> None:
-        self.classifier, self.data = classifier.to(device), data
-        self.train_params, self.level = train, level
-        self.runtime, self.device = runtime, device
-        self.seed = seed
+        self.classifier, self.data, self.device = classifier.to(device), data, device
+        self.seed, self.params = seed, params
+        train, level = params.train, params.level
         repeats = oversample([data.primary_labels[i] for i in data.train], train.min_recordings)
         n_windows = len(data.examples.windows or ())
         windows_a_batch = round(pseudo_ratio * train.batch) if n_windows else 0
@@ -118,8 +131,8 @@ class Trainer:
             TrainingError: the loss is NaN or infinite.
         """
         waveforms, targets, masks = (x.to(self.device, non_blocking=True) for x in batch)
-        waveforms = random_loudness(waveforms, self.train_params.loudness_db, generator)
-        mixed = mixup(waveforms, targets, masks, self.level.mixup, generator)
+        waveforms = random_loudness(waveforms, self.params.train.loudness_db, generator)
+        mixed = mixup(waveforms, targets, masks, self.params.level.mixup, generator)
         with torch.autocast(self.device.type, enabled=self.scaler.is_enabled()):
             logits = self.classifier(mixed[0])
         loss = masked_bce(logits.float(), mixed[1], mixed[2])
@@ -130,9 +143,9 @@ class Trainer:
             raise TrainingError(
                 f"the loss is {value} in epoch {len(self.history) + 1}; {self._calmer()}"
             )
-        if self.level.clip_grad is not None:
+        if self.params.level.clip_grad is not None:
             self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_value_(self.classifier.parameters(), self.level.clip_grad)
+            nn.utils.clip_grad_value_(self.classifier.parameters(), self.params.level.clip_grad)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
@@ -142,8 +155,8 @@ class Trainer:
 
     def _calmer(self) -> str:
         return (
-            f"lower train.max_lr = {self.train_params.max_lr}, or clip_grad ="
-            f" {self.level.clip_grad} of the level's section"
+            f"lower train.max_lr = {self.params.train.max_lr}, or clip_grad ="
+            f" {self.params.level.clip_grad} of the level's section"
         )
 
     @property
@@ -156,7 +169,7 @@ class Trainer:
         if not self.data.validation.size:
             return np.zeros((0, len(self.classifier.species)), np.float32)
         held_out = Subset(self.data.examples.labeled, self.data.validation.tolist())
-        return predict_logits(self.trained, held_out, self.device, self.runtime)
+        return predict_logits(self.trained, held_out, self.device, self.params.runtime)
 
     def _epoch(self, epoch: int, after_step: AfterStep) -> EpochReport:
         """Train and score one epoch; its draws depend on seed and epoch alone."""
@@ -166,15 +179,15 @@ class Trainer:
         loader = DataLoader(
             self.data.examples,
             batch_sampler=self.batches,
-            num_workers=self.runtime.workers,
-            multiprocessing_context=LOADER_START if self.runtime.workers else None,
+            num_workers=self.params.runtime.workers,
+            multiprocessing_context=LOADER_START if self.params.runtime.workers else None,
             pin_memory=self.device.type == "cuda",
         )
         self.classifier.train()
         losses = []
         for batch in loader:
             losses.append(self.step(batch, generator))
-            after_step(len(batch[0]), losses[-1])
+            after_step(epoch + 1, len(batch[0]), losses[-1])
         # such steps are left out, and the loss stays finite
         if self.scaler.get_scale() < _MIN_SCALE:
             raise TrainingError(
@@ -196,13 +209,13 @@ class Trainer:
         Args:
             resume: read first, written after each epoch.
             report: called after each epoch that this call trained.
-            after_step: called after each step with the images it had and its loss.
+            after_step: called after each step with its epoch, its images and its loss.
 
         Returns:
             Logits of the held-out clips, (recording, species).
         """
         self._restore(resume.load())
-        for epoch in range(len(self.history), self.level.epochs):
+        for epoch in range(len(self.history), self.params.level.epochs):
             self.history.append(self._epoch(epoch, after_step))
             resume.save(self._state())
             report(self.history[-1])
