@@ -7,19 +7,17 @@ from hypothesis import strategies as st
 
 from birdclef.demo.scenes import (
     AUDIBLE_DB,
-    SPECIES,
-    VISITOR,
     WINDOW_S,
     Site,
     Song,
     audible_species,
-    bird,
     focal_recording,
     hear_songs,
     plan_labeled_soundscapes,
     plan_soundscape,
     soundscape,
 )
+from birdclef.demo.species import SPECIES, VISITOR, bird
 from birdclef.demo.synthesis import SAMPLE_RATE_HZ, Sound, compose_phrase, noise, sing, stream
 
 PAIRS = [(0, 1), (4, 5), (8, 9)]  # trillfinches, warblers, cuckoos

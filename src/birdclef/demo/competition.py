@@ -21,8 +21,6 @@ from birdclef.demo.recordings import (
 )
 from birdclef.demo.scenes import (
     SITES,
-    SPECIES,
-    VISITOR,
     WINDOW_S,
     Song,
     audible_species,
@@ -31,6 +29,7 @@ from birdclef.demo.scenes import (
     soundscape,
 )
 from birdclef.demo.sounds import write_sound, write_take
+from birdclef.demo.species import SPECIES, VISITOR
 from birdclef.demo.synthesis import SAMPLE_RATE_HZ, stream
 from birdclef.demo.tables import write_tables, write_taxonomy
 from birdclef.params import DemoParams

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from birdclef.demo.scenes import SPECIES, VISITOR
+from birdclef.demo.species import SPECIES, VISITOR
 from birdclef.demo.synthesis import SAMPLE_RATE_HZ, stream
 from birdclef.params import DemoParams
 

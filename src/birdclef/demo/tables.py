@@ -9,7 +9,7 @@ import pandas as pd
 
 from birdclef.common.files import write_csv
 from birdclef.demo.recordings import COMPETITION, FIRST_NAMES, LAST_NAMES, XENO_CANTO, Take
-from birdclef.demo.scenes import SPECIES, Species
+from birdclef.demo.species import SPECIES, Species
 from birdclef.demo.synthesis import stream
 
 
