@@ -21,20 +21,20 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 install: $(INSTALLED) ## make .venv with the pinned packages
 
-repro: install ## run every stage that is not up to date, then show the scores; JOBS=4: four at once
+repro: install ## run every stage that is not up to date, then show the scores; JOBS=4 runs four at once
 	$(if $(JOBS),birdclef repro --jobs $(JOBS),dvc repro)
 	@birdclef report
 
-reproduce: install ## run what is committed anew in an empty clone, compare every hash; DATA=1: no training
+reproduce: install ## re-run the last commit in an empty clone and compare every hash; DATA=1 skips training
 	birdclef reproduce $(if $(DATA),--data-only)
 
-check: install ## find in seconds what would stop a long run
+check: install ## check in seconds for anything that would stop a long run
 	@birdclef check
 
-doctor: install ## print what a bug report should hold
+doctor: install ## print the facts that a bug report needs
 	@birdclef doctor
 
-pull: install ## fetch from the remote what dvc.lock names
+pull: install ## fetch the outputs named in dvc.lock from the remote
 	@[ -n "$$(dvc remote list)" ] || { echo "No remote is named yet, so there is nothing to fetch" \
 		"from: dvc remote add --local --default store URL (README, Share)," \
 		"or make everything anew: make repro" >&2; exit 1; }
@@ -46,23 +46,23 @@ report: install ## show the scores of the last run
 test: install ## run all tests
 	python -m pytest
 
-test-remotes: install ## push to and pull from real servers on this machine, which this installs
+test-remotes: install ## install storage servers on this machine, then test push and pull with them
 	python -m pip install --quiet --constraint requirements.lock --editable ".[remotes-test]"
 	python -m pytest tests/pipeline/test_remotes.py
 
-bench: install ## time the exported model, every engine, and write docs/speed.md; minutes
+bench: install ## time the exported model with every engine and update docs/speed.md; takes minutes
 	python -m pip install --quiet --constraint requirements.lock --editable ".[openvino]"
 	python benchmarks/speed/engines.py
 	python benchmarks/speed/predict.py --rounds 3 --hours 15
 	@birdclef docs
 
-bench-training: install ## time training, setting by setting, and write docs/training-speed.md
+bench-training: install ## time training with each setting and update docs/training-speed.md
 	python benchmarks/speed/training_step.py --steps 4 --rounds 1
 	python benchmarks/speed/training_loop.py --rounds 3
 	python benchmarks/size/memory_curve.py
 	@birdclef docs
 
-docs: install ## fill the figures of docs/ from the last run
+docs: install ## update the figures in docs/ from the last run
 	@birdclef docs
 
 lint: install ## check style and types
@@ -70,14 +70,14 @@ lint: install ## check style and types
 	ruff format --check .
 	mypy
 
-format: install ## rewrite the code in the house style
+format: install ## fix and format the code
 	ruff check --fix .
 	ruff format .
 
-lock: install ## pin the closure of pyproject.toml anew, for every platform
+lock: install ## pin all dependencies of pyproject.toml again, for every platform
 	python -m pip install --quiet uv
 	uv pip compile --quiet --universal --python-version 3.11 --extra train --extra dev pyproject.toml \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.lock
 
-clean: ## remove what a run leaves beside DVC's outputs
+clean: ## remove files that runs leave behind, except DVC's outputs
 	rm -rf .resume .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots
