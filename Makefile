@@ -26,7 +26,7 @@ repro: install ## run every stage that is not up to date, then show the scores; 
 	@birdclef report
 
 reproduce: install ## re-run the last commit in an empty clone and compare every hash; DATA=1 skips training
-	birdclef reproduce $(if $(DATA),--data-only)
+	birdclef rebuild $(if $(DATA),--data-only)
 
 check: install ## check in seconds for anything that would stop a long run
 	@birdclef check

@@ -37,7 +37,7 @@ def main() -> None:
     detector = Detector(MODEL)
     names = windows["soundscape_id"].unique()
     heard = {
-        h.path.stem: h for h in detector.hear([SOUNDSCAPES / f"labeled/{n}.flac" for n in names])
+        h.path.stem: h for h in detector.predict([SOUNDSCAPES / f"labeled/{n}.flac" for n in names])
     }
     targets = window_targets(labeled, [s["species"] for s in detector.species])
     ids = labeled["soundscape_id"].tolist()

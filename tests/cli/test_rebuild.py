@@ -15,10 +15,10 @@ from birdclef.cli.rebuild import (
     SAME,
     STALE,
     WITHIN,
-    ReproductionError,
+    RebuildError,
     compare,
     data_stages,
-    reproduce,
+    rebuild,
 )
 
 PIPELINE = """
@@ -72,7 +72,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def clone(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
     clone = tmp_path_factory.mktemp("clone") / "clone"
-    reproduce(project.folder, clone)
+    rebuild(project.folder, clone)
     return clone
 
 
@@ -152,10 +152,10 @@ def test_the_command_shows_a_table_and_exits_by_it(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.folder)
-    seen = CliRunner().invoke(app, ["reproduce", "--data-only"])
+    seen = CliRunner().invoke(app, ["rebuild", "--data-only"])
     assert (seen.exit_code, "same bytes" in seen.output, "train" in seen.output) == (0, True, False)
     monkeypatch.setattr("birdclef.cli.rebuild._stale", lambda *_: ["cmd"])
-    assert CliRunner().invoke(app, ["reproduce", "--data-only"]).exit_code == 1
+    assert CliRunner().invoke(app, ["rebuild", "--data-only"]).exit_code == 1
 
 
 def test_data_stages_are_those_without_torch(project: Project) -> None:
@@ -163,5 +163,5 @@ def test_data_stages_are_those_without_torch(project: Project) -> None:
 
 
 def test_a_stage_that_fails_is_told(project: Project, tmp_path: Path) -> None:
-    with pytest.raises(ReproductionError, match="dvc repro none` exited with"):
-        reproduce(project.folder, tmp_path / "clone", ["none"])
+    with pytest.raises(RebuildError, match="dvc repro none` exited with"):
+        rebuild(project.folder, tmp_path / "clone", ["none"])

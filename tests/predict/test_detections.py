@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from birdclef.common.probabilities import calibrate, of_metadata
+from birdclef.common.probabilities import Calibration, calibrate
 from birdclef.predict.detections import Scoring, detections, minimum_of, score
-from birdclef.predict.detector import Detector, Heard
+from birdclef.predict.detector import Detector, RecordingScores
 from birdclef.predict.postprocess import add_recording_max, smooth
 from birdclef.predict.selection import ChoiceError, choose_species, find_recordings
 from small_model import SPECIES, write_model
@@ -20,7 +20,7 @@ CALIBRATION = {
     "precision": 0.9,
 }
 P = np.random.default_rng(0).uniform(0.01, 0.99, (7, 3)).astype(np.float32)
-HEARD = Heard(Path("a.wav"), 3.4, P)
+HEARD = RecordingScores(Path("a.wav"), 3.4, P)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_folders_give_their_audio_once_sorted_and_files_are_taken_as_given(tmp_p
 
 def test_detections_by_hand() -> None:
     p = np.array([[0.5, 0.2, 0.9], [0.1, 0.1, 0.1]], np.float32)
-    heard = Heard(Path("a.wav"), 1.0, p)
+    heard = RecordingScores(Path("a.wav"), 1.0, p)
     minimum = np.array([0.5, 0.1, 0.2])
     everyone = np.arange(3)
     found = list(detections(heard, (4.0, 5.0), minimum, everyone))
@@ -66,9 +66,9 @@ def test_detections_by_hand() -> None:
 
 
 def test_scoring_calibrates_then_raises_then_smooths(detector: Detector) -> None:
-    calibration = of_metadata(CALIBRATION)
+    calibration = Calibration.of_metadata({"calibration": CALIBRATION})
     assert calibration is not None
-    calibrated = calibrate(P, calibration)
+    calibrated = calibrate(P, calibration.curves)
     np.testing.assert_array_equal(score(HEARD, detector, Scoring()).probabilities, P)
     found = score(HEARD, detector, Scoring(calibrated=True)).probabilities
     np.testing.assert_allclose(found, calibrated, atol=1e-6)
@@ -90,7 +90,7 @@ def test_own_thresholds_keep_the_same_detections_calibrated_or_not(detector: Det
 
 
 def test_a_model_without_calibration_says_so(plain_detector: Detector) -> None:
-    with pytest.raises(ChoiceError, match="leave --calibrate out"):
+    with pytest.raises(ChoiceError, match="leave out --calibrate"):
         score(HEARD, plain_detector, Scoring(calibrated=True))
     with pytest.raises(ChoiceError, match="leave --own-thresholds out"):
         minimum_of(plain_detector, 0.1, True, False)
@@ -118,6 +118,6 @@ def test_species_are_known_by_code_and_both_names() -> None:
 
 def test_silence_in_a_long_recording_stays_a_window(detector: Detector, tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", 0 * tone(3.0))
-    (heard,) = detector.hear([path])
+    (heard,) = detector.predict([path])
     assert len(heard.probabilities) == 6
     assert not heard.problem

@@ -71,7 +71,7 @@ def test_recordings_are_heard_in_order_and_bad_ones_named(
     paths[2:2] = [broken, silent]
     told: list[float] = []
     detector = Detector(model, threads)
-    found = list(detector.hear(paths, advance=told.append))
+    found = list(detector.predict(paths, advance=told.append))
     assert [h.path for h in found] == paths
     assert [bool(h.problem) for h in found] == [h.path == broken for h in found]
     assert not len(found[2].probabilities)
@@ -90,7 +90,7 @@ def test_other_rates_and_channels_sound_the_same(model: Path, tmp_path: Path) ->
     import soundfile
 
     soundfile.write(other, stereo, 44_100, subtype="FLOAT")
-    a, b = Detector(model).hear([one, other])
+    a, b = Detector(model).predict([one, other])
     np.testing.assert_allclose(a.probabilities, b.probabilities, atol=2e-3)
 
 
@@ -103,7 +103,7 @@ def test_an_overlap_of_a_whole_window_is_refused(model: Path, tmp_path: Path) ->
 def test_openvino_says_the_same(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     path = write(tmp_path / "a.wav", ramp(9))
-    heard = [next(Detector(model, 2, e).hear([path])) for e in ("onnxruntime", "openvino")]
+    heard = [next(Detector(model, 2, e).predict([path])) for e in ("onnxruntime", "openvino")]
     np.testing.assert_allclose(heard[0].probabilities, heard[1].probabilities, atol=1e-5)
 
 

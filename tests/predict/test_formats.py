@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from birdclef.predict.detections import detections
-from birdclef.predict.detector import Heard
-from birdclef.predict.formats import WRITERS, Report, check, format_of
+from birdclef.predict.detector import RecordingScores
+from birdclef.predict.formats import FORMATS, Report, check, format_of
 from birdclef.predict.selection import ChoiceError
 from small_model import SPECIES
 
@@ -18,13 +18,16 @@ P = np.array([[0.9, 0.2, 0.05], [0.1, 0.6, 0.7]], np.float32)
 
 
 def report(
-    recordings: list[Heard] | None = None,
+    recordings: list[RecordingScores] | None = None,
     species: list[dict[str, str]] = SPECIES,
     sample: Path | None = None,
     chosen: tuple[int, ...] = (0, 1, 2),
 ) -> Report:
     if recordings is None:
-        recordings = [Heard(Path("in/a.wav"), 8.5, P), Heard(Path("in/b.wav"), 3.25, P[1:])]
+        recordings = [
+            RecordingScores(Path("in/a.wav"), 8.5, P),
+            RecordingScores(Path("in/b.wav"), 3.25, P[1:]),
+        ]
     minimum = np.full(3, 0.15)
     return Report(
         recordings=iter(recordings),
@@ -52,7 +55,7 @@ def test_long_tables(tmp_path: Path, form: str) -> None:
     if form == "parquet":
         pytest.importorskip("pyarrow")
     out = tmp_path / "deep" / f"found.{form}"
-    assert WRITERS[form](report(), out) == len(ROWS)
+    assert FORMATS[form].write(report(), out) == len(ROWS)
     found = pd.read_csv(out) if form == "csv" else pd.read_parquet(out)
     columns = found[["file", "start_s", "end_s", "species", "probability"]]
     for row, expected in zip(columns.itertuples(index=False), ROWS, strict=True):
@@ -63,7 +66,7 @@ def test_long_tables(tmp_path: Path, form: str) -> None:
 
 
 def test_wide_has_every_window_of_the_chosen_species(tmp_path: Path) -> None:
-    assert WRITERS["wide"](report(chosen=(0, 2)), tmp_path / "w.csv") == 3
+    assert FORMATS["wide"].write(report(chosen=(0, 2)), tmp_path / "w.csv") == 3
     found = pd.read_csv(tmp_path / "w.csv")
     assert list(found) == ["file", "start_s", "end_s", "grewag1", "mallar3"]
     np.testing.assert_allclose(found[["grewag1", "mallar3"]], P[[0, 1, 1]][:, [0, 2]])
@@ -71,7 +74,7 @@ def test_wide_has_every_window_of_the_chosen_species(tmp_path: Path) -> None:
 
 
 def test_raven_reads_times_through_all_files_and_ends_with_the_sound(tmp_path: Path) -> None:
-    assert WRITERS["raven"](report(), tmp_path / "r.txt") == len(ROWS)
+    assert FORMATS["raven"].write(report(), tmp_path / "r.txt") == len(ROWS)
     found = pd.read_csv(tmp_path / "r.txt", sep="\t", quoting=csv.QUOTE_NONE)
     assert found["Selection"].tolist() == [1, 2, 3, 4, 5, 6]
     assert found["Begin Time (s)"].tolist() == [0, 0, 5, 5, 8.5, 8.5]
@@ -84,7 +87,7 @@ def test_raven_reads_times_through_all_files_and_ends_with_the_sound(tmp_path: P
 
 
 def test_audacity_has_a_label_track_a_recording(tmp_path: Path) -> None:
-    assert WRITERS["audacity"](report(), tmp_path / "labels") == len(ROWS)
+    assert FORMATS["audacity"].write(report(), tmp_path / "labels") == len(ROWS)
     assert sorted(p.name for p in (tmp_path / "labels").iterdir()) == ["a.wav.txt", "b.wav.txt"]
     lines = (tmp_path / "labels" / "a.wav.txt").read_text().splitlines()
     assert lines[0] == "0\t5\tGrey Wagtail 0.90"
@@ -98,7 +101,7 @@ def sample(path: Path, columns: list[str]) -> Path:
 
 def test_submission_follows_the_samples_columns(tmp_path: Path) -> None:
     order = sample(tmp_path / "s.csv", ["row_id", "mallar3", "grewag1", "houspa"])
-    assert WRITERS["submission"](report(sample=order), tmp_path / "submission.csv") == 3
+    assert FORMATS["submission"].write(report(sample=order), tmp_path / "submission.csv") == 3
     found = pd.read_csv(tmp_path / "submission.csv")
     assert list(found) == ["row_id", "mallar3", "grewag1", "houspa"]
     assert found["row_id"].tolist() == ["a_5", "a_10", "b_5"]
@@ -142,10 +145,10 @@ HOSTILE: dict[str, Any] = {
 
 @pytest.mark.parametrize("form", ["csv", "wide", "raven", "audacity"])
 def test_foreign_text_breaks_no_table_and_is_no_formula(tmp_path: Path, form: str) -> None:
-    heard = Heard(Path("=1+1\n,\udce9.wav"), 5.0, P[:1])
+    heard = RecordingScores(Path("=1+1\n,\udce9.wav"), 5.0, P[:1])
     species = [HOSTILE, *SPECIES[1:]]
     out = tmp_path / "out"
-    WRITERS[form](report([heard], species), out)
+    FORMATS[form].write(report([heard], species), out)
     file = out if out.is_file() else next(out.iterdir())
     text = file.read_text(encoding="utf-8")
     if form in ("csv", "wide"):
@@ -170,10 +173,10 @@ def test_suffixes_name_formats(tmp_path: Path) -> None:
 
 def test_no_file_is_left_where_writing_fails(tmp_path: Path) -> None:
     def one_then_fail() -> Any:
-        yield Heard(Path("a.wav"), 5.0, P)
+        yield RecordingScores(Path("a.wav"), 5.0, P)
         raise OSError("disk full")
 
     for form in ("csv", "wide", "raven"):
         with pytest.raises(OSError, match="disk full"):
-            WRITERS[form](report()._replace(recordings=one_then_fail()), tmp_path / "out.csv")
+            FORMATS[form].write(report()._replace(recordings=one_then_fail()), tmp_path / "out.csv")
     assert not list(tmp_path.iterdir())

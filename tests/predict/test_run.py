@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from birdclef.cli.app import app
 from birdclef.predict.detector import Detector
-from birdclef.predict.partial_results import Spool
+from birdclef.predict.partial_results import PartialResults
 from small_model import CLIP_S, SPECIES, says, write_model
 from sounds import RATE_HZ, ramp, write
 
@@ -79,7 +79,7 @@ def test_species_list_top_k_and_overlap(world: Path) -> None:
             "needs --sample-submission",
         ),
         (("--calibrate",), "holds no calibration"),
-        (("--own-thresholds",), "holds no thresholds"),
+        (("--own-thresholds",), "no thresholds"),
         (("--overlap", "0.5"), "the length of a window"),
         (("--engine", "tpu"), "'tpu' is none of"),
         (("--model", "in/a.wav"), "cannot be loaded"),
@@ -113,28 +113,28 @@ def test_a_stopped_run_goes_on_and_writes_the_same(
     world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("--out", "whole.csv")
-    save = Spool.save
+    save = PartialResults.save
     heard: list[object] = []
 
-    def save_once(self: Spool, found: object) -> None:
+    def save_once(self: PartialResults, found: object) -> None:
         if heard:
             raise Killed
         heard.append(found)
         save(self, found)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Spool, "save", save_once)
+        patch.setattr(PartialResults, "save", save_once)
         with pytest.raises(Killed):
             run("--out", "found.csv").exit_code  # noqa: B018
     assert not (world / "found.csv").exists()
     asked: list[Path] = []
-    hear = Detector.hear
+    hear = Detector.predict
 
     def spy(self: Detector, paths: list[Path], *rest: object) -> object:
         asked.extend(paths)
         return hear(self, paths, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Detector, "hear", spy)
+    monkeypatch.setattr(Detector, "predict", spy)
     assert run("--out", "found.csv").exit_code == 0
     assert [p.name for p in asked] == ["b.flac"]
     assert (world / "found.csv").read_bytes() == (world / "whole.csv").read_bytes()
@@ -143,23 +143,23 @@ def test_a_stopped_run_goes_on_and_writes_the_same(
 
 def test_what_was_kept_of_another_recording_model_or_overlap_is_not_used(world: Path) -> None:
     path = world / "in" / "a.wav"
-    (heard,) = Detector("m.onnx").hear([path])
-    Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).save(heard)
-    again = Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path)
+    (heard,) = Detector("m.onnx").predict([path])
+    PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).save(heard)
+    again = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path)
     assert again is not None
     np.testing.assert_array_equal(again.probabilities, heard.probabilities)
-    assert Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.1).load(path) is None
-    assert Spool(Path("o.csv"), Path("m.onnx"), "openvino", 0.0).load(path) is None
+    assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.1).load(path) is None
+    assert PartialResults(Path("o.csv"), Path("m.onnx"), "openvino", 0.0).load(path) is None
     write(path, ramp(0.7))
-    assert Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
+    assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
     write_model(world / "m.onnx", {"clip_s": CLIP_S, "licence": "another"})
-    assert Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
+    assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
 
 
 def test_a_damaged_spool_is_heard_again(world: Path) -> None:
     path = world / "in" / "a.wav"
-    spool = Spool(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0)
-    (heard,) = Detector("m.onnx").hear([path])
+    spool = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0)
+    (heard,) = Detector("m.onnx").predict([path])
     spool.save(heard)
     (kept,) = spool.folder.iterdir()
     kept.write_bytes(kept.read_bytes()[:40])

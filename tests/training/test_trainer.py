@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from birdclef.common.digests import fingerprint
 from birdclef.common.lengths import clip_samples
 from birdclef.model.classifier import create_classifier
 from birdclef.model.device import prepare
@@ -112,20 +111,6 @@ def test_killed_after_any_epoch_it_ends_as_if_never_stopped(
     np.testing.assert_array_equal(found, expected)
     for a, b in zip(_weights(straight), _weights(last), strict=True):
         assert torch.equal(a, b)
-
-
-def test_other_params_or_data_have_another_resume_point(
-    tmp_path: Path, small_params: Params
-) -> None:
-    file = tmp_path / "index.csv"
-    file.write_text("a")
-    key = fingerprint([small_params.train], [file], "l1", 0)
-    assert fingerprint([small_params.train], [file], "l1", 0) == key
-    changed = small_params.train.model_copy(update={"max_lr": 0.1})
-    assert fingerprint([changed], [file], "l1", 0) != key
-    assert fingerprint([small_params.train], [file], "l1", 1) != key
-    file.write_text("b")
-    assert fingerprint([small_params.train], [file], "l1", 0) != key
 
 
 def test_biases_and_norms_do_not_decay() -> None:

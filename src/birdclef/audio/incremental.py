@@ -5,10 +5,8 @@ machine to machine, and outputs must not. An output counts as finished when it w
 same key and nobody, `dvc checkout` included, has touched it since.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Sequence
-from functools import cache
 from pathlib import Path
 from shutil import rmtree
 from types import ModuleType
@@ -20,6 +18,7 @@ import soxr
 from joblib import Parallel, delayed
 
 from birdclef.common.allocator import keep_freed_memory
+from birdclef.common.digests import digest
 from birdclef.common.files import write_json
 from birdclef.progress import track
 
@@ -40,13 +39,7 @@ class DisturbedError(RuntimeError):
 
 def key_of(*parts: object, code: Sequence[ModuleType]) -> str:
     """Hash of plain values, of the modules that make something of them, and of their libraries."""
-    values = json.dumps([*parts, _LIBRARIES, [_source(module) for module in code]])
-    return hashlib.sha256(values.encode()).hexdigest()
-
-
-@cache
-def _source(module: ModuleType) -> str:
-    return Path(str(module.__file__)).read_text(encoding="utf-8")
+    return digest(*parts, _LIBRARIES, *(Path(str(module.__file__)) for module in code))
 
 
 def keep_only(folder: Path, names: Collection[str]) -> None:

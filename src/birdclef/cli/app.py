@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from birdclef.cli import options
 from birdclef.common.names import MODEL
 from birdclef.errors import plain_errors
 
@@ -37,11 +38,11 @@ def info(
     from birdclef.predict.detector import read_metadata
     from birdclef.predict.model_info import info_lines, species_lines
 
-    about = read_metadata(file)
+    metadata = read_metadata(file)
     if json:
-        print(dumps(about, indent=2, ensure_ascii=False))
+        print(dumps(metadata, indent=2, ensure_ascii=False))
     else:
-        print(*(species_lines(about) if species else info_lines(about)), sep="\n")
+        print(*(species_lines(metadata) if species else info_lines(metadata)), sep="\n")
 
 
 @model_app.command()
@@ -121,53 +122,26 @@ def repro(
 @app.command()
 @plain_errors()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.")],
-    model: Annotated[Path, typer.Option(help="The exported model.")] = MODEL,
-    out: Annotated[Path, typer.Option(help="To write; for audacity a folder.")] = Path(
-        "detections.csv"
-    ),
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            help="csv, wide, parquet, raven, audacity or submission; by default out's suffix"
-            " tells: .csv, .parquet, or .txt for raven.",
-        ),
-    ] = None,
-    min_confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Leave out below; 0.1 unless given.")
-    ] = None,
-    own_thresholds: Annotated[
-        bool, typer.Option("--own-thresholds", help="Leave out below each species' own threshold.")
-    ] = False,
-    top_k: Annotated[
-        int, typer.Option(min=0, help="At most so many species in a window; 0: all.")
-    ] = 0,
-    species_list: Annotated[
-        Path | None,
-        typer.Option(help="Text file: a code, scientific or common name a line; only these."),
-    ] = None,
-    overlap: Annotated[float, typer.Option(min=0, help="Of windows, in seconds.")] = 0.0,
-    calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Probabilities by the model's calibration.")
-    ] = False,
-    recording_max: Annotated[
-        float,
-        typer.Option(min=0, help="Raise what is clear elsewhere in the recording; try 0.8."),
-    ] = 0.0,
-    smooth: Annotated[bool, typer.Option("--smooth", help="Mean over five windows.")] = False,
-    sample_submission: Annotated[
-        Path | None, typer.Option(help="Whose species columns format submission follows.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=0, help="0: one a processor.")] = 0,
-    engine: Annotated[
-        str, typer.Option(help="onnxruntime, openvino or openvino-bf16.")
-    ] = "onnxruntime",
+    paths: options.Recordings,
+    model: options.Model = MODEL,
+    out: options.Out = Path("detections.csv"),
+    form: options.Form = None,
+    min_confidence: options.MinConfidence = None,
+    own_thresholds: options.OwnThresholds = False,
+    top_k: options.TopK = 0,
+    species_list: options.SpeciesList = None,
+    overlap: options.Overlap = 0.0,
+    calibrate: options.Calibrate = False,
+    recording_max: options.RecordingMax = 0.0,
+    smooth: options.Smooth = False,
+    sample_submission: options.SampleSubmission = None,
+    threads: options.Threads = 0,
+    engine: options.Engine = "onnxruntime",
 ) -> None:
     """Detect species in recordings of any length.
 
-    A file that cannot be read is named and skipped, and the exit code is 1. A run that was stopped
-    goes on where it was when the same command is given again.
+    A file that cannot be read is named and skipped, and the exit code is 1. If a run is stopped,
+    the same command continues it.
     """
     from birdclef.predict.detections import Scoring
     from birdclef.predict.run import Choices, detect
@@ -180,7 +154,7 @@ def predict(
     done = detect(paths, model, out, choices, scoring, threads, engine)
     for line in done.lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    if done.bad:
+    if done.unreadable:
         raise typer.Exit(1)
 
 
@@ -207,27 +181,31 @@ def verify(
 
 @app.command()
 @plain_errors()
-def reproduce(
-    data_only: Annotated[bool, typer.Option("--data-only", help="Nothing that trains.")] = False,
-    tolerance: Annotated[float, typer.Option(min=0, help="Of scores, on another CPU.")] = 0.05,
+def rebuild(
+    data_only: Annotated[
+        bool, typer.Option("--data-only", help="Only the stages that train nothing.")
+    ] = False,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Accepted difference of a score, on another CPU.")
+    ] = 0.05,
 ) -> None:
-    """Run what is committed anew in an empty clone, and compare every hash of dvc.lock.
+    """Run the last commit in an empty clone, and compare every hash of dvc.lock.
 
-    Exits with 1 if a data stage gives other bytes, training other bytes and scores beyond the
-    tolerance, or if dvc.lock was written by other code or parameters than are committed.
+    Exits with 1 if a data stage gives other bytes, if training gives other bytes and its scores
+    differ by more than the tolerance, or if dvc.lock was written by other code or parameters.
     """
     from tempfile import TemporaryDirectory
 
-    from birdclef.cli import rebuild as reproduction
+    from birdclef.cli import rebuild as rebuilding
     from birdclef.progress import console
 
     here = Path()
     with TemporaryDirectory(prefix="birdclef-") as folder:
         clone = Path(folder) / "clone"
-        reproduction.reproduce(here, clone, reproduction.data_stages(here) if data_only else ())
-        found = reproduction.compare(here, clone, tolerance)
-    console.print(reproduction.table(found))
-    if not {stage.verdict for stage in found} <= {reproduction.SAME, reproduction.WITHIN}:
+        rebuilding.rebuild(here, clone, rebuilding.data_stages(here) if data_only else ())
+        found = rebuilding.compare(here, clone, tolerance)
+    console.print(rebuilding.table(found))
+    if not {stage.verdict for stage in found} <= {rebuilding.SAME, rebuilding.WITHIN}:
         raise typer.Exit(1)
 
 

@@ -18,7 +18,7 @@ SAME, WITHIN, DIFFERENT = "same bytes", "other bytes, scores agree", "DIFFERENT"
 STALE = "DVC.LOCK IS OF OTHER CODE OR PARAMETERS"
 
 
-class ReproductionError(RuntimeError):
+class RebuildError(RuntimeError):
     """The pipeline could not be run anew; the message says where it stopped."""
 
 
@@ -36,7 +36,7 @@ def data_stages(folder: Path) -> list[str]:
     return [name for name, stage in _lock(folder).items() if not _trains(folder, stage)]
 
 
-def reproduce(source: Path, clone: Path, stages: Sequence[str] = ()) -> None:
+def rebuild(source: Path, clone: Path, stages: Sequence[str] = ()) -> None:
     """Clone what is committed in `source`, and run it there with an empty cache.
 
     Args:
@@ -45,7 +45,7 @@ def reproduce(source: Path, clone: Path, stages: Sequence[str] = ()) -> None:
         stages: What to run, with all that it needs; none: everything.
 
     Raises:
-        ReproductionError: git or a stage has failed.
+        RebuildError: git or a stage has failed.
     """
     _run(["git", "clone", "--quiet", str(source.absolute()), str(clone)], source, {})
     (clone / "dvc.lock").unlink()
@@ -60,7 +60,7 @@ def reproduce(source: Path, clone: Path, stages: Sequence[str] = ()) -> None:
 def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
     done = subprocess.run(command, cwd=folder, env={**os.environ, **environment}, check=False)
     if done.returncode:
-        raise ReproductionError(f"`{' '.join(command)}` exited with {done.returncode} in {folder}")
+        raise RebuildError(f"`{' '.join(command)}` exited with {done.returncode} in {folder}")
 
 
 def compare(source: Path, clone: Path, tolerance: float) -> list[Comparison]:

@@ -1,18 +1,30 @@
 """SHA-256 keys: equal inputs have equal keys."""
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel
+
+def digest(*parts: object) -> str:
+    """Hash of values, in order.
+
+    Args:
+        parts: a Path stands for the content of its file; any other value for its repr, which
+            must say all of it: plain values, and sections of params.yaml.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    whole = hashlib.sha256()
+    for part in parts:
+        data = (
+            _file_digest(part)
+            if isinstance(part, Path)
+            else repr(part).encode("utf-8", "surrogateescape")
+        )
+        whole.update(hashlib.sha256(data).digest())  # of equal length, so that no two lists agree
+    return whole.hexdigest()
 
 
-def fingerprint(params: Iterable[BaseModel], files: Iterable[Path], *extra: object) -> str:
-    """Hash of parameter sections, file contents and anything else that has a plain repr."""
-    digest = hashlib.sha256(repr(extra).encode())
-    for section in params:
-        digest.update(section.model_dump_json().encode())
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:32]
+def _file_digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

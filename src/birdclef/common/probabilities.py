@@ -1,5 +1,6 @@
-"""Logits and probabilities, one to the other."""
+"""Logits, probabilities, and probabilities that are calibrated."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,25 +22,41 @@ def sigmoid(logits: Matrix) -> Matrix:
     return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
 
 
-class Calibration(NamedTuple):
-    """Of each species, (species,): p becomes sigmoid(slope * logit(p) + offset).
+class Curves(NamedTuple):
+    """A calibration curve per species: p becomes sigmoid(slope * logit(p) + offset).
 
-    A slope is never negative, so that the order of a species' detections stays; 0 gives all of
-    them its frequency, where a model's order is no better than chance.
+    A slope is never negative, so that the order of a species' detections stays. A slope of 0 gives
+    every detection the frequency of the species, where the order is no better than chance.
     """
 
-    slopes: Matrix
-    offsets: Matrix
+    slopes: Matrix  # (species,)
+    offsets: Matrix  # (species,)
 
 
-def calibrate(probabilities: Matrix, calibration: Calibration) -> Matrix:
+def calibrate(probabilities: Matrix, curves: Curves) -> Matrix:
     """(row, species) raw probabilities -> calibrated ones."""
     logits = logit(probabilities.astype(np.float32))
-    return sigmoid((logits * calibration.slopes + calibration.offsets).astype(np.float32))
+    return sigmoid((logits * curves.slopes + curves.offsets).astype(np.float32))
 
 
-def of_metadata(about: dict[str, Any] | None) -> Calibration | None:
-    """The calibration that an exported file carries, if any."""
-    if about is None:
-        return None
-    return Calibration(np.array(about["slopes"]), np.array(about["offsets"]))
+class Calibration(NamedTuple):
+    """What a model file carries to make its probabilities mean what they say."""
+
+    curves: Curves
+    thresholds: Matrix  # (species,), on raw probabilities; NaN where a species has none
+    precision: float  # share of right detections at or above a threshold
+
+    def to_metadata(self) -> dict[str, Any]:
+        """The calibration as JSON values, which `of_metadata` reads."""
+        thresholds = [None if np.isnan(value) else value for value in self.thresholds.tolist()]
+        curves = {name: values.tolist() for name, values in self.curves._asdict().items()}
+        return {**curves, "thresholds": thresholds, "precision": self.precision}
+
+    @classmethod
+    def of_metadata(cls, metadata: Mapping[str, Any]) -> "Calibration | None":
+        """The calibration in the metadata of a model file; None where the file has none."""
+        values = metadata.get("calibration")
+        if values is None:
+            return None
+        curves = Curves(np.array(values["slopes"]), np.array(values["offsets"]))
+        return cls(curves, np.array(values["thresholds"], np.float32), values["precision"])

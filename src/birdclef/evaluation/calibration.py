@@ -7,47 +7,50 @@ than soundscapes. So a calibrated 0.9 is nearer to nine in ten than a raw one, a
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import expit
+from sklearn.metrics import precision_recall_curve
 
 from birdclef.common.arrays import Matrix
-from birdclef.common.probabilities import Calibration, calibrate, logit
+from birdclef.common.probabilities import Curves, calibrate, logit
 
-_BINS = 15
+_BINS = 15  # the usual number of reliability diagrams
 
 
 def _platt(logits: Matrix, targets: Matrix) -> tuple[float, float]:
-    """Slope and offset of a logistic regression, by Newton's method.
+    """Slope and offset of a logistic regression on slightly softened targets.
 
-    Targets are drawn a little inwards, so that a perfect separation has a finite fit.
-    Source: Platt 1999, with the iteration of Lin, Lin and Weng 2007.
+    Targets of 0 and 1 move inwards, so that a perfect separation has a finite fit.
+    Source: Platt 1999.
     """
     x = np.stack([logits, np.ones_like(logits)]).astype(np.float64)  # (2, row)
-    positives = targets.sum()
-    high, low = (positives + 1) / (positives + 2), 1 / (len(targets) - positives + 2)
-    goal = np.where(targets > 0, high, low)
-    fit = np.array([0.0, np.log((positives + 1) / (len(targets) - positives + 1))])
+    positives, rows = targets.sum(), len(targets)
+    soft = np.where(targets > 0, (positives + 1) / (positives + 2), 1 / (rows - positives + 2))
+    frequency = float(np.log((positives + 1) / (rows - positives + 1)))  # as a logit
 
     def loss(fit: Matrix) -> float:
-        scores = fit @ x
-        return float((np.logaddexp(0, scores) - goal * scores).sum())
+        return float(np.mean(np.logaddexp(0, fit @ x) - soft * (fit @ x)))
 
-    for _ in range(100):
-        p = 1 / (1 + np.exp(-np.clip(fit @ x, -50, 50)))
-        gradient = x @ (p - goal)
-        if np.abs(gradient).max() < 1e-6 * len(goal):
-            break
-        step = np.linalg.solve((x * (p * (1 - p))) @ x.T + 1e-9 * np.eye(2), gradient)
-        size = 1.0
-        while loss(fit - size * step) > loss(fit) and size > 1e-6:
-            size /= 2
-        fit = fit - size * step
-    if fit[0] < 0:  # the best without turning the order round
-        return 0.0, float(np.log((positives + 1) / (len(targets) - positives + 1)))
-    return float(fit[0]), float(fit[1])
+    def gradient(fit: Matrix) -> Matrix:
+        return x @ (expit(fit @ x) - soft) / rows
+
+    def hessian(fit: Matrix) -> Matrix:
+        p = expit(fit @ x)
+        return (x * (p * (1 - p))) @ x.T / rows
+
+    # Newton's steps converge quadratically: the digits that are written do not depend on rounding.
+    found = minimize(
+        loss, [0.0, frequency], method="trust-exact", jac=gradient, hess=hessian, tol=1e-10
+    )
+    slope, offset = found.x
+    if slope < 0:  # the best curve that does not reverse the order
+        return 0.0, frequency
+    return float(slope), float(offset)
 
 
 def fit_calibration(
     targets: Matrix, probabilities: Matrix, masks: Matrix, min_positives: int
-) -> Calibration:
+) -> Curves:
     """Fit every species that has enough recordings, and one curve for all the others.
 
     Args:
@@ -66,7 +69,7 @@ def fit_calibration(
         own = _platt(logit_s[rows], target[rows]) if enough else common
         fits.append(own if own[0] else common)
     slopes, offsets = np.array(fits).T
-    return Calibration(slopes, offsets)
+    return Curves(slopes, offsets)
 
 
 def calibrate_held_out(
@@ -105,25 +108,24 @@ def calibration_error(targets: Matrix, probabilities: Matrix, masks: Matrix) -> 
 def thresholds_at_precision(
     targets: Matrix, probabilities: Matrix, masks: Matrix, precision: float, min_positives: int
 ) -> Matrix:
-    """Lowest probability of each species above which this share of detections is right.
+    """Lowest probability of each species at which this share of detections is right.
 
     Args:
         targets, probabilities, masks: (row, species), out of fold.
         precision: 0..1, true detections among all at or above the threshold.
-        min_positives: with fewer positive rows a species gets none.
+        min_positives: a species with fewer positive rows has no threshold.
 
     Returns:
-        (species,), NaN where the rows are too few or the precision is never reached.
+        (species,), NaN where the rows are too few or no threshold reaches the precision.
     """
     found = np.full(targets.shape[1], np.nan)
     for s in range(targets.shape[1]):
-        rows = masks[:, s] > 0
-        order = (-probabilities[rows, s]).argsort(kind="stable")
-        p, right = probabilities[rows, s][order], targets[rows, s][order].cumsum()
-        if not len(p) or right[-1] < min_positives:
+        known = masks[:, s] > 0
+        target, p = targets[known, s], probabilities[known, s]
+        if not target.any() or target.sum() < min_positives:
             continue
-        last_of_ties = np.append(p[1:] < p[:-1], True)
-        good = np.flatnonzero(last_of_ties & (right >= precision * np.arange(1, len(p) + 1)))
+        reached, _, thresholds = precision_recall_curve(target, p)  # thresholds rise
+        good = thresholds[reached[:-1] >= precision]
         if len(good):
-            found[s] = p[good[-1]]
+            found[s] = good[0]
     return found

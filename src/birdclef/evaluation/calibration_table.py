@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from birdclef.common.probabilities import Calibration, Curves
 from birdclef.evaluation.calibration import (
     calibrate_held_out,
     calibration_error,
@@ -69,15 +69,10 @@ def calibration_table(
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
 
 
-def read_calibration(path: Path, precision: float) -> dict[str, Any] | None:
-    """The table as an exported file carries it; None where it has no row."""
+def read_calibration(path: Path, precision: float) -> Calibration | None:
+    """Read what `calibration_table` wrote; None where it has no row."""
     table = pd.read_csv(path)
     if table.empty:
         return None
-    thresholds = [None if np.isnan(t) else t for t in table["threshold"].astype(float)]
-    return {
-        "slopes": table["slope"].tolist(),
-        "offsets": table["offset"].tolist(),
-        "thresholds": thresholds,
-        "precision": precision,
-    }
+    curves = Curves(table["slope"].to_numpy(), table["offset"].to_numpy())
+    return Calibration(curves, table["threshold"].to_numpy(dtype=np.float64), precision)

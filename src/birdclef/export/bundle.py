@@ -27,7 +27,7 @@ def write_model(
     clips: ClipsParams,
     mel: MelParams,
     limits: ExportOnnxParams,
-    about: Mapping[str, Any],
+    metadata: Mapping[str, Any],
     out: Path,
 ) -> dict[str, float]:
     """Write trained models as one ONNX file, once it is seen to give PyTorch's probabilities.
@@ -36,7 +36,7 @@ def write_model(
         models: whose mean the file gives.
         clips, mel: its input.
         limits: how far from PyTorch it may be, and the licence note.
-        about: what else the file says of itself; `metrics` gets `onnx`.
+        metadata: what else the file carries; `metrics` gets `onnx`.
         out: the file.
 
     Returns:
@@ -55,16 +55,16 @@ def write_model(
     found = parity(ensemble, graph, waveforms, labeled.targets[chosen])
     require_parity(found, limits.max_difference, limits.max_auc_difference)
     found = {name: round(value, 9) for name, value in found.items()}
-    metadata = {
+    whole = {
         "species": read_species(INDEX / "species.csv").to_dict("records"),
         "sample_rate_hz": clips.sample_rate_hz,
         "clip_s": clips.clip_s,
         "mel": mel.model_dump(),
-        **about,
-        "metrics": about.get("metrics", {}) | {"onnx": found},
+        **metadata,
+        "metrics": metadata.get("metrics", {}) | {"onnx": found},
         "licence": limits.licence,
     }
-    save(graph, metadata, out)
+    save(graph, whole, out)
     return found
 
 
@@ -75,6 +75,6 @@ def write_folds(
     lists = params.models.teacher_backbones, params.models.student_backbones
     names = backbones_of(level, *lists)
     backbones = [backbone_name(name, params.train.backbone) for name in names]
-    about = {"backbones": backbones, "folds": list(folds), "level": level, "seed": seed}
+    metadata = {"backbones": backbones, "folds": list(folds), "level": level, "seed": seed}
     models = trained_models(level, seed, names, folds)
-    return write_model(models, params.clips, params.mel, params.export_onnx, about, out)
+    return write_model(models, params.clips, params.mel, params.export_onnx, metadata, out)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from birdclef.common.probabilities import calibrate, of_metadata
-from birdclef.predict.detector import Detector, Heard
+from birdclef.common.probabilities import Calibration, calibrate
+from birdclef.predict.detector import Detector, RecordingScores
 from birdclef.predict.postprocess import add_recording_max, smooth
 from birdclef.predict.selection import ChoiceError
 
@@ -29,28 +29,38 @@ class Scoring(NamedTuple):
     smoothed: bool = False  # postprocess.smooth, last
 
 
-def score(heard: Heard, detector: Detector, scoring: Scoring) -> Heard:
+def require_calibration(detector: Detector) -> Calibration:
+    """The calibration of a model.
+
+    Raises:
+        ChoiceError: the model has none.
+    """
+    calibration = Calibration.of_metadata(detector.metadata)
+    if calibration is None:
+        raise ChoiceError(
+            "this model holds no calibration and no thresholds: it was exported without out-of-fold"
+            " predictions (train.scheme: all, or an earlier version); leave out --calibrate and"
+            " --own-thresholds"
+        )
+    return calibration
+
+
+def score(scores: RecordingScores, detector: Detector, scoring: Scoring) -> RecordingScores:
     """Calibrate and post-process one recording.
 
     Raises:
         ChoiceError: calibration is wanted, and the model has none.
     """
-    found = heard.probabilities
+    found = scores.probabilities
     if scoring.calibrated:
-        calibration = of_metadata(detector.about.get("calibration"))
-        if calibration is None:
-            raise ChoiceError(
-                "this model holds no calibration: it was exported without out-of-fold predictions"
-                " (train.scheme: all, or an earlier version); leave --calibrate out"
-            )
-        found = calibrate(found, calibration).astype(np.float32)
+        found = calibrate(found, require_calibration(detector).curves).astype(np.float32)
     if scoring.recording_max:
         found = add_recording_max(found, scoring.recording_max)
-    return heard._replace(probabilities=smooth(found) if scoring.smoothed else found)
+    return scores._replace(probabilities=smooth(found) if scoring.smoothed else found)
 
 
 def detections(
-    heard: Heard,
+    scores: RecordingScores,
     window_s: tuple[float, float],
     minimum: npt.NDArray[np.floating],
     species: npt.NDArray[np.integer],
@@ -59,14 +69,14 @@ def detections(
     """Species at or above their minimum, window by window, the likeliest first.
 
     Args:
-        heard: one recording.
+        scores: of one recording.
         window_s: between the starts of windows, and length of one.
         minimum: (species,) 0..1, of all the model's outputs.
         species: positions of those that are of interest.
         top_k: at most so many in a window; 0: no limit.
     """
     step_s, length_s = window_s
-    for number, row in enumerate(heard.probabilities):
+    for number, row in enumerate(scores.probabilities):
         loud = species[row[species] >= minimum[species]]
         for i in loud[(-row[loud]).argsort(kind="stable")][: top_k or None]:
             start_s = number * step_s
@@ -93,12 +103,9 @@ def minimum_of(
     minimum = np.full(len(detector.species), min_confidence)
     if not own_thresholds:
         return minimum, []
-    about = detector.about.get("calibration")
-    if about is None:
-        raise ChoiceError("this model holds no thresholds; leave --own-thresholds out")
-    own = np.array(about["thresholds"], np.float32)  # None becomes NaN
-    calibration = of_metadata(about)
-    if calibrated and calibration is not None:
-        own = np.where(np.isnan(own), own, calibrate(own[None], calibration)[0])
+    calibration = require_calibration(detector)
+    own = calibration.thresholds
+    if calibrated:
+        own = np.where(np.isnan(own), own, calibrate(own[None], calibration.curves)[0])
     without = [s["species"] for s, t in zip(detector.species, own, strict=True) if np.isnan(t)]
     return np.where(np.isnan(own), minimum, own), without

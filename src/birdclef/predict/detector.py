@@ -34,12 +34,12 @@ class Window(NamedTuple):
     probabilities: Probabilities  # (species,)
 
 
-class Heard(NamedTuple):
-    """What the model says of a whole recording, or why it could not be read."""
+class RecordingScores(NamedTuple):
+    """The probabilities of all windows of a recording, or why it could not be read."""
 
     path: Path
     duration_s: float  # decoded; the last window may end after it
-    probabilities: Probabilities  # (window, species); none where there is a problem
+    probabilities: Probabilities  # (window, species); no window where there is a problem
     problem: str = ""
 
 
@@ -53,7 +53,7 @@ class _Part(NamedTuple):
 
 
 def read_metadata(model: str | Path) -> dict[str, Any]:
-    """What an exported file says of itself: species, sample_rate_hz, clip_s and more.
+    """Read the metadata of an exported file: species, sample_rate_hz, clip_s and more.
 
     Raises:
         ModelFileError: it is missing, cannot be read, or lacks this pipeline's metadata.
@@ -62,12 +62,12 @@ def read_metadata(model: str | Path) -> dict[str, Any]:
         raise ModelFileError(f"{model} not found: run `dvc repro`, or `dvc pull` to fetch it")
     try:
         loaded = session(Path(model), optimise=False)
-        about: dict[str, Any] = json.loads(loaded.get_modelmeta().custom_metadata_map[METADATA])
+        metadata: dict[str, Any] = json.loads(loaded.get_modelmeta().custom_metadata_map[METADATA])
     except KeyError:
         raise ModelFileError(f"{model} was not exported by this pipeline") from None
     except Exception as error:
         raise ModelFileError(f"{model} cannot be loaded: {error}") from None
-    return about
+    return metadata
 
 
 def cores() -> int:
@@ -77,14 +77,14 @@ def cores() -> int:
 
 
 class Detector:
-    """An exported model: names what it can hear, and hears it in files.
+    """An exported model: which species it knows, and their probabilities in recordings.
 
     Attributes:
         species: code, scientific_name and common_name of each output, in order.
         sample_rate_hz: rate of the model's input; files of any rate are resampled.
         clip_s: length of a window.
-        batch: clips a call of `probabilities` that the engine is fastest with.
-        about: all that the file says of itself.
+        batch: clips per call of `probabilities` at which the engine is fastest.
+        metadata: all metadata of the file.
     """
 
     def __init__(self, model: str | Path, threads: int = 0, engine: str = "onnxruntime") -> None:
@@ -92,17 +92,17 @@ class Detector:
 
         Args:
             model: the ONNX file.
-            threads: clips are heard by so many at once; 0: as many as there are processors.
-            engine: what runs it, one of engines.ENGINES.
+            threads: batches that run at once; 0 = one per core.
+            engine: what runs the model, one of engines.ENGINES.
 
         Raises:
             ModelFileError: it is missing, cannot be read, or lacks this pipeline's metadata.
             EngineError: the engine is unknown or not installed.
         """
-        self.about = read_metadata(model)
-        self.species: list[dict[str, str]] = self.about["species"]
-        self.sample_rate_hz: int = self.about["sample_rate_hz"]
-        self.clip_s: float = self.about["clip_s"]
+        self.metadata = read_metadata(model)
+        self.species: list[dict[str, str]] = self.metadata["species"]
+        self.sample_rate_hz: int = self.metadata["sample_rate_hz"]
+        self.clip_s: float = self.metadata["clip_s"]
         self._threads = threads or cores()
         self.probabilities = load_engine(Path(model), engine, self._threads)
         self.batch = BATCHES[engine]
@@ -146,36 +146,39 @@ class Detector:
         for number, probabilities in enumerate(rows):
             yield Window(number * step_s, number * step_s + self.clip_s, probabilities)
 
-    def hear(
+    def predict(
         self,
         paths: Iterable[Path],
         overlap_s: float = 0.0,
         advance: Callable[[float], object] = lambda _: None,
-    ) -> Iterator[Heard]:
-        """Recordings one after the other; the next is decoded while the model hears the last.
+    ) -> Iterator[RecordingScores]:
+        """Predict recordings in order; the next one is decoded while the model runs on the last.
 
-        Memory grows with the longest recording by its probabilities alone: for 200 species 14 MB
-        a day of it. A file that cannot be decoded is no exception here but a `problem`.
+        Memory grows with the probabilities of the longest recording alone: 14 MB per day of sound
+        for 200 species. A file that cannot be decoded raises nothing; its result has a `problem`.
 
         Args:
             paths: the recordings.
-            overlap_s: of consecutive windows.
-            advance: called with the seconds of sound that were heard since the last call.
+            overlap_s: overlap of consecutive windows.
+            advance: called with the seconds of sound that were processed since the last call.
         """
         step = round(self.step_s(overlap_s) * self.sample_rate_hz)
         parts = (part for path in paths for part in self._parts(path, step))
         found: list[Probabilities] = []
-        told = waiting = 0  # samples; a batch is told of with the next, since the last has padding
-        for part, probabilities in _ahead(self._hear_part, parts, self._threads):
+        # Samples. A batch is reported with the next one, because the last batch is padded.
+        reported = pending = 0
+        for part, probabilities in _ahead(self._predict_part, parts, self._threads):
             found.append(probabilities)
             if part.problem is None:
-                advance(waiting / self.sample_rate_hz)
-                told, waiting = told + waiting, len(part.clips) * step
+                advance(pending / self.sample_rate_hz)
+                reported, pending = reported + pending, len(part.clips) * step
             else:
-                advance((part.samples - told) / self.sample_rate_hz)
-                told = waiting = 0
+                advance((part.samples - reported) / self.sample_rate_hz)
+                reported = pending = 0
                 whole = probabilities if part.problem else np.concatenate(found)
-                yield Heard(part.path, part.samples / self.sample_rate_hz, whole, part.problem)
+                yield RecordingScores(
+                    part.path, part.samples / self.sample_rate_hz, whole, part.problem
+                )
                 found = []
 
     def _parts(self, path: Path, step: int) -> Iterator[_Part]:
@@ -195,43 +198,43 @@ class Detector:
             problem = str(error)
         yield _Part(path, nothing, samples, problem)
 
-    def _hear_part(self, part: _Part) -> tuple[_Part, Probabilities]:
+    def _predict_part(self, part: _Part) -> tuple[_Part, Probabilities]:
         if len(part.clips):
             return part, self.probabilities(part.clips)
         return part, np.zeros((0, len(self.species)), np.float32)
 
 
 def _ahead(function: Callable[[T], U], items: Iterable[T], threads: int) -> Iterator[U]:
-    """Map in order on threads, taking no more than a few items before they are asked for."""
-    waiting: deque[Future[U]] = deque()
+    """Map in order on threads, reading only a few items ahead."""
+    pending: deque[Future[U]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * threads:  # enough that no thread waits for the reader
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _batches(blocks: Iterable[Waveform], length: int, step: int, size: int) -> Iterator[Waveform]:
     """Cut a stream of blocks into clips every `step` samples: (B, length) of at most `size`.
 
-    The last clip is the first that reaches the end of the sound, and is padded with zeros. Blocks
-    are joined once for a batch, and clips that do not overlap are views of that.
+    The last clip is the first that reaches the end of the sound; it is padded with zeros. Blocks
+    are joined once per batch, and clips that do not overlap are views of the joined block.
     """
     whole = (size - 1) * step + length  # samples of a full batch
-    waiting, heard = [np.zeros(0, np.float32)], 0  # of the waiting samples, those in a clip already
+    pending, used = [np.zeros(0, np.float32)], 0  # pending samples that some clip holds already
     for block in blocks:
-        waiting.append(block)
-        if sum(map(len, waiting)) < whole:
+        pending.append(block)
+        if sum(map(len, pending)) < whole:
             continue
-        rest = np.concatenate(waiting)
+        rest = np.concatenate(pending)
         while len(rest) >= whole:
             yield _cut(rest[:whole], length, step)
-            rest, heard = rest[size * step :], length - step
-        waiting = [rest]
-    rest = np.concatenate(waiting)
-    if len(rest) > heard:
+            rest, used = rest[size * step :], length - step
+        pending = [rest]
+    rest = np.concatenate(pending)
+    if len(rest) > used:
         steps = max(0, -(-(len(rest) - length) // step))
         yield _cut(np.pad(rest, (0, steps * step + length - len(rest))), length, step)
 

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from birdclef.common.files import replacing
-from birdclef.predict.detections import Detection
-from birdclef.predict.detector import Heard
 from birdclef.predict.selection import ChoiceError
+
+if TYPE_CHECKING:  # so that `birdclef --help` loads no engine
+    from birdclef.predict.detections import Detection
+    from birdclef.predict.detector import RecordingScores
 
 _PARQUET_ROWS = 2**16  # written at once
 
@@ -22,8 +24,8 @@ _PARQUET_ROWS = 2**16  # written at once
 class Report(NamedTuple):
     """What every format is written from; recordings come one at a time."""
 
-    recordings: Iterable[Heard]
-    detect: Callable[[Heard], Iterable[Detection]]
+    recordings: "Iterable[RecordingScores]"
+    detect: "Callable[[RecordingScores], Iterable[Detection]]"
     species: Sequence[dict[str, str]]  # all outputs of the model, in order
     chosen: Sequence[int]  # positions of those that are of interest
     window_s: tuple[float, float]  # between starts of windows, and length of one
@@ -76,9 +78,9 @@ def write_long(report: Report, out: Path) -> int:
     names = [(_cell(s["species"]), _cell(s["common_name"])) for s in report.species]
     header = ["file", "start_s", "end_s", "species", "common_name", "probability"]
     rows = (
-        (_file_cell(h.path), _number(d.start_s), _number(d.end_s), *names[d.species], p)
-        for h in report.recordings
-        for d in report.detect(h)
+        (_file_cell(scores.path), _number(d.start_s), _number(d.end_s), *names[d.species], p)
+        for scores in report.recordings
+        for d in report.detect(scores)
         for p in [f"{d.probability:.5g}"]
     )
     return _write_rows(out, header, rows)
@@ -90,13 +92,13 @@ def write_wide(report: Report, out: Path) -> int:
     codes = [_cell(report.species[i]["species"]) for i in report.chosen]
     rows = (
         (
-            _file_cell(h.path),
+            _file_cell(scores.path),
             _number(number * step_s),
             _number(number * step_s + length_s),
             *(f"{row[i]:.5g}" for i in report.chosen),
         )
-        for h in report.recordings
-        for number, row in enumerate(h.probabilities)
+        for scores in report.recordings
+        for number, row in enumerate(scores.probabilities)
     )
     return _write_rows(out, ["file", "start_s", "end_s", *codes], rows)
 
@@ -108,9 +110,12 @@ def write_submission(report: Report, out: Path) -> int:
     columns = [position[code] for code in codes]
     step_s, length_s = report.window_s
     rows = (
-        (f"{h.path.stem}_{_number(n * step_s + length_s)}", *(f"{row[i]:.7g}" for i in columns))
-        for h in report.recordings
-        for n, row in enumerate(h.probabilities)
+        (
+            f"{scores.path.stem}_{_number(n * step_s + length_s)}",
+            *(f"{row[i]:.7g}" for i in columns),
+        )
+        for scores in report.recordings
+        for n, row in enumerate(scores.probabilities)
     )
     return _write_rows(out, ["row_id", *codes], rows)
 
@@ -157,9 +162,9 @@ def write_parquet(report: Report, out: Path) -> int:
             writer.write_table(arrow.Table.from_pylist(rows, schema))
             rows.clear()
 
-        for h in report.recordings:
-            file = str(h.path).encode("utf-8", "backslashreplace").decode()
-            for d in report.detect(h):
+        for scores in report.recordings:
+            file = str(scores.path).encode("utf-8", "backslashreplace").decode()
+            for d in report.detect(scores):
                 about = {name: report.species[d.species][name] for name in names}
                 times = {"file": file, "start_s": d.start_s, "end_s": d.end_s}
                 rows.append(times | about | {"probability": d.probability})
@@ -176,7 +181,7 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow.parquet
     except ModuleNotFoundError:
         raise ChoiceError(
-            "format parquet needs pyarrow: pip install 'birdclef[parquet]', or take format csv"
+            "format parquet needs pyarrow: pip install 'birdclef[parquet]', or choose format csv"
         ) from None
     return pyarrow, pyarrow.parquet
 
@@ -189,60 +194,70 @@ def write_raven(report: Report, out: Path) -> int:
     offset_s, number = 0.0, 0
     with _text(out) as file:
         file.write(header.replace("|", "\t") + "\n")
-        for h in report.recordings:
-            for d in report.detect(h):
+        for scores in report.recordings:
+            for d in report.detect(scores):
                 number += 1
                 about = report.species[d.species]
-                end_s = min(d.end_s, h.duration_s)
+                end_s = min(d.end_s, scores.duration_s)
                 times = [_number(offset_s + d.start_s), _number(offset_s + end_s)]
                 names = [about["common_name"], about["species"], f"{d.probability:.4f}"]
-                where = [str(h.path), _number(d.start_s)]
+                where = [str(scores.path), _number(d.start_s)]
                 cells = [str(number), "Spectrogram 1", "1", *times, *band, *names, *where]
                 file.write("\t".join(map(_plain, cells)) + "\n")
-            offset_s += h.duration_s
+            offset_s += scores.duration_s
     return number
 
 
 def write_audacity(report: Report, out: Path) -> int:
     """A folder of label tracks, one a recording: start, end, and name with probability."""
     count = 0
-    for h in report.recordings:
-        with _text(out / f"{_plain(h.path.name)}.txt") as file:
-            for d in report.detect(h):
+    for scores in report.recordings:
+        with _text(out / f"{_plain(scores.path.name)}.txt") as file:
+            for d in report.detect(scores):
                 count += 1
                 label = f"{report.species[d.species]['common_name']} {d.probability:.2f}"
-                end_s = min(d.end_s, h.duration_s)
+                end_s = min(d.end_s, scores.duration_s)
                 file.write(f"{_number(d.start_s)}\t{_number(end_s)}\t{_plain(label)}\n")
     return count
 
 
-WRITERS: dict[str, Callable[[Report, Path], int]] = {
-    "csv": write_long,
-    "wide": write_wide,
-    "parquet": write_parquet,
-    "raven": write_raven,
-    "audacity": write_audacity,
-    "submission": write_submission,
+class Format(NamedTuple):
+    """One output format."""
+
+    write: Callable[[Report, Path], int]  # returns the number of rows
+    what: str  # for --help and README
+    suffix: str = ""  # of --out that chooses it
+    every_window: bool = False  # nothing is left out
+
+
+FORMATS = {
+    "csv": Format(write_long, "a row per detection", ".csv"),
+    "wide": Format(write_wide, "a row per window, a column per species", every_window=True),
+    "parquet": Format(write_parquet, "as csv, typed; needs the extra `parquet`", ".parquet"),
+    "raven": Format(write_raven, "a selection table for Raven", ".txt"),
+    "audacity": Format(write_audacity, "a folder with a label track per recording, for Audacity"),
+    "submission": Format(
+        write_submission, "Kaggle's table; needs `--sample-submission`", every_window=True
+    ),
 }
-_OF_SUFFIX = {".csv": "csv", ".parquet": "parquet", ".txt": "raven"}
-EVERY_WINDOW = ("wide", "submission")  # formats in which nothing is left out
+_OF_SUFFIX = {form.suffix: name for name, form in FORMATS.items() if form.suffix}
 
 
 def format_of(out: Path, name: str | None) -> str:
     """The format of that name, or the one that the suffix of `out` stands for.
 
     Raises:
-        ChoiceError: there is no such format, or the suffix tells none.
+        ChoiceError: there is no such format, or the suffix chooses none.
     """
     if name is None:
         name = _OF_SUFFIX.get(out.suffix.lower())
         if name is None:
             raise ChoiceError(
-                f"{out}: its suffix tells no format ({', '.join(_OF_SUFFIX)} do); give --format,"
-                f" one of {', '.join(WRITERS)}"
+                f"{out}: the suffix chooses no format ({', '.join(_OF_SUFFIX)} do); give --format,"
+                f" one of {', '.join(FORMATS)}"
             )
-    if name not in WRITERS:
-        raise ChoiceError(f"format {name!r} is none of {', '.join(WRITERS)}")
+    if name not in FORMATS:
+        raise ChoiceError(f"format {name!r} is none of {', '.join(FORMATS)}")
     return name
 
 

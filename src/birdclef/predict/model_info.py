@@ -1,4 +1,4 @@
-"""What an exported model says of itself, for people."""
+"""The metadata of an exported model, for people."""
 
 from typing import Any
 
@@ -10,37 +10,38 @@ def _of_mel(mel: dict[str, Any]) -> str:
     return f"{bands}, {mel['n_frames']} frames, window {mel['win_length']}, FFT {mel['n_fft']}"
 
 
-def _of_calibration(about: dict[str, Any] | None) -> str:
-    if about is None:
+def _of_calibration(calibration: dict[str, Any] | None) -> str:
+    if calibration is None:
         return "none: no out-of-fold predictions"
-    own = sum(threshold is not None for threshold in about["thresholds"])
+    thresholds, precision = calibration["thresholds"], calibration["precision"]
+    own = sum(threshold is not None for threshold in thresholds)
     return (
-        f"out of fold; {own} of {len(about['thresholds'])} species have a threshold at precision"
-        f" {about['precision']:g}"
+        f"out of fold; {own} of {len(thresholds)} species have a threshold at precision"
+        f" {precision:g}"
     )
 
 
-def info_lines(about: dict[str, Any]) -> list[str]:
-    """One line an item of a file's metadata, but for the species."""
+def info_lines(metadata: dict[str, Any]) -> list[str]:
+    """One line per item of a file's metadata, without the species."""
     rows = {
-        "species": len(about["species"]),
-        "input": f"{about['clip_s']:g} s at {about['sample_rate_hz']} Hz, float32, any level",
-        "mel": _of_mel(about["mel"]) if "mel" in about else None,
-        "backbones": ", ".join(about.get("backbones", [])),
-        "level": about.get("level"),  # of folds that were exported alone
-        "seed": about.get("seed"),
-        "folds": ", ".join(map(str, about.get("folds", []))),
-        "training": about.get("training"),
-        **dict(flatten(about.get("metrics", {}))),
-        "calibration": _of_calibration(about.get("calibration")),
-        "licence": about.get("licence"),
+        "species": len(metadata["species"]),
+        "input": f"{metadata['clip_s']:g} s at {metadata['sample_rate_hz']} Hz, float32, any level",
+        "mel": _of_mel(metadata["mel"]) if "mel" in metadata else None,
+        "backbones": ", ".join(metadata.get("backbones", [])),
+        "level": metadata.get("level"),  # of folds that were exported alone
+        "seed": metadata.get("seed"),
+        "folds": ", ".join(map(str, metadata.get("folds", []))),
+        "training": metadata.get("training"),
+        **dict(flatten(metadata.get("metrics", {}))),
+        "calibration": _of_calibration(metadata.get("calibration")),
+        "licence": metadata.get("licence"),
     }
     rows = {name: value for name, value in rows.items() if value not in (None, "")}
     width = max(map(len, rows))
     return [f"{name:{width}}  {value}" for name, value in rows.items()]
 
 
-def species_lines(about: dict[str, Any]) -> list[str]:
-    """A species a line: code, scientific and common name, separated by tabs."""
+def species_lines(metadata: dict[str, Any]) -> list[str]:
+    """One species per line: code, scientific and common name, separated by tabs."""
     names = ("species", "scientific_name", "common_name")
-    return ["\t".join(species[name] for name in names) for species in about["species"]]
+    return ["\t".join(species[name] for name in names) for species in metadata["species"]]

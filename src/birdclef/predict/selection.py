@@ -19,18 +19,36 @@ def find_recordings(paths: Sequence[Path]) -> list[Path]:
 
     Raises:
         FileNotFoundError: a path does not exist.
+        ChoiceError: there is no recording.
     """
     found: list[Path] = []
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist")
         found += sorted(filter(_is_audio, path.rglob("*"))) if path.is_dir() else [path]
+    if not found:
+        raise ChoiceError(
+            f"no recording in {', '.join(map(str, paths))}: no file has a suffix of"
+            f" {' '.join(AUDIO_SUFFIXES)}"
+        )
     return list(dict.fromkeys(found))
 
 
 def _is_audio(path: Path) -> bool:
     audio = path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
     return audio and not path.is_dir()
+
+
+def read_species_list(path: Path) -> list[str]:
+    """The lines of a species list.
+
+    Raises:
+        ChoiceError: the file is not text in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ChoiceError(f"{path} is not text in UTF-8: {error}") from None
 
 
 def choose_species(

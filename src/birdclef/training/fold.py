@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from birdclef.common.digests import fingerprint
+from birdclef.common.digests import digest
 from birdclef.common.files import write_csv
 from birdclef.common.names import INPUT_FILES
 from birdclef.common.probabilities import sigmoid
@@ -53,7 +53,7 @@ def train_fold(
     # of the device too: only mixed precision has a state of its own to go on from
     weights = pretrained_file(params.train)
     files = [*INPUT_FILES, *pseudo_files, *([weights] if weights else [])]
-    key = fingerprint(sections, files, torch.__version__, *model, device.type)
+    key = digest(*sections, *files, torch.__version__, *model, device.type)
     resume = ResumePoint(Path(params.runtime.resume_dir), key)
     name = f"{model.level} seed {model.seed} {params.train.backbone} fold {model.fold}"
     steps_per_epoch = len(trainer.batches)

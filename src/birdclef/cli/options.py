@@ -1,0 +1,55 @@
+"""Options of `birdclef predict`, each with its help text."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from birdclef.predict.formats import FORMATS
+
+_FORMATS = "; ".join(f"{name}: {form.what}" for name, form in FORMATS.items())
+
+Recordings = Annotated[list[Path], typer.Argument(help="Recordings, or folders of recordings.")]
+Model = Annotated[Path, typer.Option(help="The exported model.")]
+Out = Annotated[Path, typer.Option(help="File to write; a folder for format audacity.")]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help=f"{_FORMATS}. Without this option the suffix of --out chooses the format.",
+    ),
+]
+MinConfidence = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Minimum probability to report (default 0.1).")
+]
+OwnThresholds = Annotated[
+    bool, typer.Option("--own-thresholds", help="Use each species' own threshold as its minimum.")
+]
+TopK = Annotated[
+    int, typer.Option(min=0, help="Maximum number of species per window; 0 = no limit.")
+]
+SpeciesList = Annotated[
+    Path | None,
+    typer.Option(
+        help="Report only the species in this text file: one code, scientific or common name per"
+        " line."
+    ),
+]
+Overlap = Annotated[float, typer.Option(min=0, help="Overlap of windows in seconds.")]
+Calibrate = Annotated[
+    bool, typer.Option("--calibrate", help="Calibrate probabilities with the model's curves.")
+]
+RecordingMax = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="Raise a species that is clear elsewhere in the recording, by this weight; the"
+        " original used 0.8.",
+    ),
+]
+Smooth = Annotated[bool, typer.Option("--smooth", help="Average over five windows.")]
+SampleSubmission = Annotated[
+    Path | None, typer.Option(help="Table whose species columns format submission follows.")
+]
+Threads = Annotated[int, typer.Option(min=0, help="Number of threads; 0 = one per core.")]
+Engine = Annotated[str, typer.Option(help="onnxruntime, openvino or openvino-bf16.")]
