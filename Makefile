@@ -65,10 +65,11 @@ bench-training: install ## time training with each setting and update docs/train
 docs: install ## update the figures in docs/ from the last run
 	@birdclef docs
 
-lint: install ## check style and types
+lint: install ## check style, types, and which room imports which
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-logo
 
 format: install ## fix and format the code
 	ruff check --fix .

@@ -237,16 +237,12 @@ class Params(Section):
     runtime: RuntimeParams
 
     @model_validator(mode="after")
-    def _folds_exist(self) -> "Params":
+    def _sections_agree(self) -> "Params":
         if max(self.models.folds) >= self.folds.count:
             raise ValueError(
                 f"models.folds = {self.models.folds} must lie below"
                 f" folds.count = {self.folds.count}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _mel_fits_clip(self) -> "Params":
         if self.mel.f_max > self.clips.sample_rate_hz / 2:
             raise ValueError(
                 f"mel.f_max = {self.mel.f_max} must be at most half of"

@@ -24,12 +24,12 @@ from birdclef.cli.rebuild import (
 PIPELINE = """
 stages:
   data:
-    cmd: python data.py
-    deps: [data.py]
+    cmd: python src/data.py
+    deps: [src/data.py]
     outs: [table.csv]
   train:
-    cmd: python train.py
-    deps: [train.py, table.csv]
+    cmd: python src/training/train.py
+    deps: [src/training, table.csv]
     outs: [weights.bin]
     metrics: [{scores.json: {cache: false}}]
 """
@@ -46,11 +46,12 @@ class Project:
         folder.mkdir()
         self.write("dvc.yaml", PIPELINE)
         self.write(".gitignore", "table.csv\nweights.bin\n")
-        self.write("data.py", "open('table.csv', 'w').write('a')\n")
-        self.write("train.py", TRAIN.format(json.dumps({"auc": 0.9})))
+        self.write("src/data.py", "open('table.csv', 'w').write('a')\n")
+        self.write("src/training/train.py", TRAIN.format(json.dumps({"auc": 0.9})))
         self.run("git init -q", "dvc init -q", "dvc repro -q", "git add -A", "git commit -qm run")
 
     def write(self, name: str, text: str) -> None:
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_text(text)
 
     def run(self, *commands: str) -> None:
@@ -140,12 +141,12 @@ def test_a_lock_that_was_not_written_by_what_is_committed_is_stale(
     changed = tmp_path / "changed"
     shutil.copytree(clone, changed)
     lock = yaml.safe_load((changed / "dvc.lock").read_text())
-    other = [{"path": "data.py", "md5": "0"}] if key == "deps" else "other"
+    other = [{"path": "src/data.py", "md5": "0"}] if key == "deps" else "other"
     lock["stages"]["data"][key] = other
     (changed / "dvc.lock").write_text(yaml.safe_dump(lock))
     found, train = compare(project.folder, changed, tolerance=0.01)
     assert (found.verdict, train.verdict) == (STALE, SAME)
-    assert found.different == ["data.py" if key == "deps" else key]
+    assert found.different == ["src/data.py" if key == "deps" else key]
 
 
 def test_the_command_shows_a_table_and_exits_by_it(

@@ -144,3 +144,22 @@ def test_another_number_of_folds_splits_anew_and_decodes_nothing(copy: Repositor
     ran = [name.split("@")[0] for name in stages_run(copy.run("dvc", "repro"))]
     assert not [name for name in ran if name.startswith("train")]
     assert copy.hashes().items() >= lock.items()  # DVC keeps the entries of folds that are gone
+
+
+def _edited(copy: Repository, *modules: str) -> set[str]:
+    """The stages that would run after a comment was added to modules, by name."""
+    for module in modules:
+        path = copy.folder / "src/birdclef" / module
+        path.write_text(path.read_text() + "\n# An edit.\n")
+    return {name.split("@")[0] for name in stages_run(copy.run("dvc", "repro", "--dry"))}
+
+
+def test_an_edit_reruns_the_stages_of_its_room(copy: Repository) -> None:
+    """What only checks values or words the screen re-runs nothing; training no data stage."""
+    assert _edited(copy, "params.py", "errors.py", "progress.py", "cli/report.py") == set()
+    (copy.folder / "src/birdclef/training/notes.txt").write_text("not code")
+    assert _edited(copy) == set()
+    ran = _edited(copy, "training/trainer.py")
+    assert {"train_l1", "train_l2"} <= ran
+    assert not ran & {"demo", *DATA_STAGES}
+    assert {"preprocess"} == _edited(copy, "audio/store.py") & {"demo", "index", "preprocess"}

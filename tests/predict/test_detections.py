@@ -92,7 +92,7 @@ def test_own_thresholds_keep_the_same_detections_calibrated_or_not(detector: Det
 def test_a_model_without_calibration_says_so(plain_detector: Detector) -> None:
     with pytest.raises(ChoiceError, match="leave out --calibrate"):
         score(HEARD, plain_detector, Scoring(calibrated=True))
-    with pytest.raises(ChoiceError, match="leave --own-thresholds out"):
+    with pytest.raises(ChoiceError, match="and --own-thresholds"):
         minimum_of(plain_detector, 0.1, True, False)
 
 

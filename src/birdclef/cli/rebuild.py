@@ -110,10 +110,7 @@ def _compare(
 
 def _stale(committed: Mapping[str, Any], anew: Mapping[str, Any]) -> list[str]:
     """What the committed stage says that it was made by, where that is no longer committed."""
-    old, new = (
-        {d["path"]: d["md5"] for d in s.get("deps", []) if d["path"].endswith(".py")}
-        for s in (committed, anew)
-    )
+    old, new = ({d["path"]: d["md5"] for d in _code(s)} for s in (committed, anew))
     changed = [key for key in ("cmd", "params") if committed.get(key) != anew.get(key)]
     return changed + sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
 
@@ -139,6 +136,14 @@ def _lock(folder: Path) -> dict[str, dict[str, Any]]:
     return stages
 
 
+def _code(stage: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The deps of a stage that are code: rooms and modules of src/."""
+    return [dep for dep in stage.get("deps", []) if dep["path"].startswith("src/")]
+
+
 def _trains(folder: Path, stage: Mapping[str, Any]) -> bool:
-    code = [folder / d["path"] for d in stage.get("deps", []) if d["path"].endswith(".py")]
-    return any("import torch" in path.read_text(encoding="utf-8") for path in code)
+    paths = [folder / dep["path"] for dep in _code(stage)]
+    modules = [
+        file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py"))
+    ]
+    return any("import torch" in module.read_text(encoding="utf-8") for module in modules)

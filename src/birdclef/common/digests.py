@@ -9,7 +9,7 @@ def digest(*parts: object) -> str:
 
     Args:
         parts: a Path stands for the content of its file; any other value for its repr, which
-            must say all of it: plain values, and sections of params.yaml.
+            must say all of it: plain values, or mappings and lists of plain values.
 
     Returns:
         64 hexadecimal digits.

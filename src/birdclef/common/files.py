@@ -53,6 +53,12 @@ def write_csv(frame: "pd.DataFrame", path: str | Path, float_format: str | None 
     write_bytes(text.encode("utf-8"), path)
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a mapping that `write_json` wrote."""
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values
+
+
 def write_json(values: Mapping[str, Any], path: str | Path) -> None:
     """Write a mapping as indented JSON, its keys in the order given.
 

@@ -40,7 +40,7 @@ def write_model(
         out: the file.
 
     Returns:
-        How far it is from PyTorch: `parity` and `auc_parity`.
+        How far it is from PyTorch, `parity` and `auc_parity`, and its size, `model_mb`.
 
     Raises:
         ParityError: too far; nothing is written.
@@ -65,7 +65,7 @@ def write_model(
         "licence": limits.licence,
     }
     save(graph, whole, out)
-    return found
+    return found | {"model_mb": round(out.stat().st_size / 1e6, 3)}
 
 
 def write_folds(

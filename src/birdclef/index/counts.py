@@ -5,9 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from birdclef.index.duplicates import Resolved
-from birdclef.index.fingerprints import Fingerprint
-from birdclef.index.folds import count_straddling
 from birdclef.index.layouts import COMPETITION, SOURCES
 from birdclef.index.soundscapes import Soundscapes
 from birdclef.index.sources import Extras, Loaded, count_reasons
@@ -84,21 +81,6 @@ def summarize(
         "sources": sources,
         "licenses": count_licenses(kept),
         "groups": folds["group"].nunique(),
-    }
-
-
-def count_duplicates(
-    recordings: pd.DataFrame,
-    fingerprints: Mapping[str, Fingerprint],
-    resolved: Resolved,
-    folds: pd.DataFrame,
-) -> dict[str, int]:
-    """What deduplication did, and the leak report of the folds, which must be 0."""
-    return {
-        "pairs": len(resolved.report),
-        "dropped": len(recordings) - len(resolved.kept),
-        "not_decoded": len(recordings) - len(fingerprints),  # left in: `preprocess` judges them
-        "straddling_groups": count_straddling(resolved.kept, folds, resolved.together),
     }
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from birdclef.index.fingerprints import Fingerprint
+from birdclef.index.folds import count_straddling
 from birdclef.index.landmarks import find_matches
 from birdclef.index.layouts import SOURCES
 
@@ -155,3 +156,18 @@ def _report(
         rows.append((*ids, round(similarity, 3), round(sign * offset_s, 2) + 0.0, action, gone))
     report = pd.DataFrame(rows, columns=list(REPORT_COLUMNS))
     return report.sort_values(["recording_id", "duplicate_id"], ignore_index=True)
+
+
+def count_duplicates(
+    recordings: pd.DataFrame,
+    fingerprints: Mapping[str, Fingerprint],
+    resolved: Resolved,
+    folds: pd.DataFrame,
+) -> dict[str, int]:
+    """What deduplication did, and the leak report of the folds, which must be 0."""
+    return {
+        "pairs": len(resolved.report),
+        "dropped": len(recordings) - len(resolved.kept),
+        "not_decoded": len(recordings) - len(fingerprints),  # left in: `preprocess` judges them
+        "straddling_groups": count_straddling(resolved.kept, folds, resolved.together),
+    }

@@ -8,8 +8,8 @@ from birdclef.common.files import write_csv, write_json
 from birdclef.common.names import INDEX, METRICS
 from birdclef.common.recordings import read_recordings, read_species
 from birdclef.errors import plain_errors
-from birdclef.index.counts import count_duplicates, per_species_and_source, summarize
-from birdclef.index.duplicates import deduplicate
+from birdclef.index.counts import per_species_and_source, summarize
+from birdclef.index.duplicates import count_duplicates, deduplicate
 from birdclef.index.fingerprints import fingerprint_all
 from birdclef.index.folds import assign_folds
 from birdclef.params import load_params

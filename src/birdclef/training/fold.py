@@ -49,7 +49,7 @@ def train_fold(
     data = FoldData(examples, labeled.primary_labels, train, held_out)
     classifier = create_classifier(params.train, params.mel, params.clips, labeled.species, seed)
     trainer = Trainer(classifier, data, seed, params, pseudo_ratio, device)
-    sections = [params.train, params.level, params.mel, params.clips]
+    sections = [s.model_dump() for s in (params.train, params.level, params.mel, params.clips)]
     # of the device too: only mixed precision has a state of its own to go on from
     weights = pretrained_file(params.train)
     files = [*INPUT_FILES, *pseudo_files, *([weights] if weights else [])]
