@@ -247,9 +247,9 @@ def test_a_students_batch_has_windows_beside_its_clips(
     trainer = Trainer(classifier, data, 3, params, 1.5, CPU)
     assert len(trainer.batches) == 3
     seen = []
-    for draws in trainer.batches:
-        waveforms, targets, masks = zip(*(examples[draw] for draw in draws), strict=True)
-        assert [draw.kind for draw in draws] == ["clip"] * 4 + ["window"] * 6
+    for batch in trainer.batches:
+        waveforms, targets, masks = zip(*(examples[index] for index in batch), strict=True)
+        assert [index.kind for index in batch] == ["clip"] * 4 + ["window"] * 6
         for i in range(4, 10):
             number = int(waveforms[i][0])
             assert targets[i].tolist() == pseudo_labels[number].astype(np.float32).tolist()

@@ -25,6 +25,7 @@ from birdclef.training.examples import oversample
 from birdclef.training.trainer import FoldParams
 
 _SOUNDSCAPE_GROWTH = 8  # FLAC at 32 kHz against Vorbis, at most
+_ENDS, _BYTES_PER_SAMPLE = 2, 2  # head and tail; 16-bit
 _CACHE_COPIES = 2  # workspace and DVC's cache, where the file system cannot share blocks
 
 
@@ -55,14 +56,15 @@ def _most_recordings(params: Params, folder: Path) -> int:
     """The competition's own, and extras up to the limit of each species."""
     root, limit = Path(params.data.root), params.index.max_recordings_per_species
     own = Counter(name.split("/")[0] for name in list_audio(folder / COMPETITION.audio))
-    room = sum(max(0, limit - count) for count in own.values())
+    free_slots = sum(max(0, limit - count) for count in own.values())
     found = ((layout, find_source(layout, root)) for layout in EXTRAS)
     extras = sum(len(list_audio(source / layout.audio)) for layout, source in found if source)
-    return own.total() + min(room, extras)
+    return own.total() + min(free_slots, extras)
 
 
 def _disk(params: Params, folder: Path) -> Iterator[Finding]:
-    clips = _most_recordings(params, folder) * 2 * stored_samples(params.clips) * 2
+    bytes_per_recording = _ENDS * stored_samples(params.clips) * _BYTES_PER_SAMPLE
+    clips = _most_recordings(params, folder) * bytes_per_recording
     scapes = [folder / name for name in FOLDERS.values()]
     entries = [e for s in scapes if s.is_dir() for e in scan_audio(s).values()]
     soundscapes = sum(entry.stat().st_size for entry in entries) * _SOUNDSCAPE_GROWTH

@@ -53,11 +53,11 @@ class ClipStore:
 
 def random_crop(waveform: Waveform, length: int, rng: np.random.Generator) -> Waveform:
     """Cut `length` samples at a random place, or pad with zeros at a random offset."""
-    room = len(waveform) - length
-    start = int(rng.integers(0, abs(room) + 1))
-    if room >= 0:
+    spare = len(waveform) - length
+    start = int(rng.integers(0, abs(spare) + 1))
+    if spare >= 0:
         return waveform[start : start + length]
-    return np.pad(waveform, (start, -room - start))
+    return np.pad(waveform, (start, -spare - start))
 
 
 def first_clip(waveform: Waveform, length: int) -> Waveform:

@@ -140,8 +140,8 @@ def fill_up(own: pd.DataFrame, extras: pd.DataFrame, limit: int) -> pd.DataFrame
         extras: Candidates in the order of preference.
         limit: Largest number of recordings that extras may bring a species up to.
     """
-    room = limit - extras["primary_label"].map(own["primary_label"].value_counts()).fillna(0)
-    return extras[extras.groupby("primary_label").cumcount() < room]
+    free_slots = limit - extras["primary_label"].map(own["primary_label"].value_counts()).fillna(0)
+    return extras[extras.groupby("primary_label").cumcount() < free_slots]
 
 
 def to_table(recordings: pd.DataFrame) -> pd.DataFrame:

@@ -195,15 +195,15 @@ def load_extras(
     parts = list(loaded.values())
     found = pd.concat([own.iloc[:0], *(part.recordings for part in parts)])
     new = newest_first(found, own["recording_id"], list(loaded))
-    kept = fill_up(own, new, limit)
-    new_counts, kept_counts = new["source"].value_counts(), kept["source"].value_counts()
+    selected = fill_up(own, new, limit)
+    new_counts, selected_counts = (rows["source"].value_counts() for rows in (new, selected))
     counts = {
         source: part.counts
-        | {"new": int(new_counts.get(source, 0)), "kept": int(kept_counts.get(source, 0))}
+        | {"new": int(new_counts.get(source, 0)), "kept": int(selected_counts.get(source, 0))}
         for source, part in loaded.items()
     }
     return Extras(
-        recordings=kept,
+        recordings=selected,
         set_aside=pd.concat([_NONE_SET_ASIDE, *(part.set_aside for part in parts)]),
         counts=counts,
         notes=(

@@ -12,8 +12,8 @@ from birdclef.common.arrays import Indices
 from birdclef.dataset.waveforms import Example, LabeledClips, SoundscapeWindows
 
 
-class Draw(NamedTuple):
-    """One example to read: which, and the seed of its crop."""
+class ExampleIndex(NamedTuple):
+    """Which example to read, and the seed of its crop."""
 
     kind: Literal["clip", "window"]
     row: int
@@ -21,7 +21,7 @@ class Draw(NamedTuple):
 
 
 class TrainingExamples(Dataset[Example]):
-    """Labelled clips and pseudo-labelled windows, read by `Draw`."""
+    """Labelled clips and pseudo-labelled windows, read by `ExampleIndex`."""
 
     def __init__(
         self,
@@ -31,13 +31,13 @@ class TrainingExamples(Dataset[Example]):
     ) -> None:
         self.labeled, self.windows, self.pseudo_labels = labeled, windows, pseudo_labels
 
-    def __getitem__(self, draw: Draw) -> Example:
-        if draw.kind == "clip":
-            return self.labeled.random_clip(draw.row, np.random.default_rng(draw.seed))
+    def __getitem__(self, index: ExampleIndex) -> Example:
+        if index.kind == "clip":
+            return self.labeled.random_clip(index.row, np.random.default_rng(index.seed))
         assert self.windows is not None
         assert self.pseudo_labels is not None
-        targets = torch.from_numpy(self.pseudo_labels[draw.row].astype(np.float32))
-        return self.windows[draw.row], targets, torch.ones_like(targets)
+        targets = torch.from_numpy(self.pseudo_labels[index.row].astype(np.float32))
+        return self.windows[index.row], targets, torch.ones_like(targets)
 
 
 def oversample(primary_labels: Sequence[str], minimum: int) -> Indices:
@@ -60,7 +60,7 @@ def _shuffled_cycle(count: int, length: int, rng: np.random.Generator) -> Indice
     return np.concatenate([rng.permutation(count) for _ in range(rounds)])[:length]
 
 
-class EpochBatches(Sampler[list[Draw]]):
+class EpochBatches(Sampler[list[ExampleIndex]]):
     """Batches of one epoch: every labelled clip at most once, windows to the given ratio.
 
     A last batch that would be short is left out; another shuffle leaves out others.
@@ -76,7 +76,7 @@ class EpochBatches(Sampler[list[Draw]]):
     def __len__(self) -> int:
         return len(self.clip_rows) // self.batch
 
-    def __iter__(self) -> Iterator[list[Draw]]:
+    def __iter__(self) -> Iterator[list[ExampleIndex]]:
         rng = np.random.default_rng((self.seed, self.epoch))
         order = rng.permutation(self.clip_rows)
         windows = (
@@ -88,6 +88,6 @@ class EpochBatches(Sampler[list[Draw]]):
             first, first_window = step * self.batch, step * self.windows_a_batch
             clips = order[first : first + self.batch]
             seeds = [(self.seed, self.epoch, first + i) for i in range(self.batch)]
-            draws = [Draw("clip", int(i), s) for i, s in zip(clips, seeds, strict=True)]
+            examples = [ExampleIndex("clip", int(i), s) for i, s in zip(clips, seeds, strict=True)]
             chosen = windows[first_window : first_window + self.windows_a_batch]
-            yield draws + [Draw("window", int(i), ()) for i in chosen]
+            yield examples + [ExampleIndex("window", int(i), ()) for i in chosen]

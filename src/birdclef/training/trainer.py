@@ -22,6 +22,8 @@ from birdclef.training.examples import EpochBatches, TrainingExamples, oversampl
 from birdclef.training.mixing import masked_bce, mixup, random_loudness
 from birdclef.training.resume import ResumePoint
 
+_JUST_BELOW = 0.999  # moves the peak by less than a step
+_EPOCHS_APART = 1000  # more than there are epochs, so that no two folds share a draw
 _MIN_SCALE = 2.0**-10  # of a GPU's gradients: from 2**16 on, halved by each that overflows
 AfterStep = Callable[[int, int, float], None]  # epoch from 1, images of the step, its loss
 
@@ -75,7 +77,7 @@ def _optimizer(model: nn.Module, train: TrainParams, steps: int) -> tuple[AdamW,
     optimizer = AdamW(parameter_groups(model, train.weight_decay), lr=train.max_lr, fused=True)
     warmup = train.warmup
     if warmup * steps == 1:  # OneCycleLR divides by zero where the peak is the first step
-        warmup *= 0.999
+        warmup *= _JUST_BELOW
     schedule = OneCycleLR(
         optimizer,
         max_lr=train.max_lr,
@@ -120,7 +122,7 @@ class Trainer:
             )
         steps = level.epochs * len(self.batches)
         self.optimizer, self.schedule = _optimizer(self.classifier, train, steps)
-        self.mean = None if train.ema is None else _running_mean(self.classifier, train.ema)
+        self.ema = None if train.ema is None else _running_mean(self.classifier, train.ema)
         self.scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
         self.history: list[EpochReport] = []
 
@@ -149,8 +151,8 @@ class Trainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
-        if self.mean is not None:
-            self.mean.update_parameters(self.classifier)
+        if self.ema is not None:
+            self.ema.update_parameters(self.classifier)
         return value
 
     def _calmer(self) -> str:
@@ -162,7 +164,7 @@ class Trainer:
     @property
     def trained(self) -> Classifier:
         """What is scored and kept: the classifier, or the running mean of it."""
-        return self.classifier if self.mean is None else cast(Classifier, self.mean.module)
+        return self.classifier if self.ema is None else cast(Classifier, self.ema.module)
 
     def validate(self) -> Logits:
         """Logits of the held-out clips, (recording, species), in order of position."""
@@ -174,8 +176,9 @@ class Trainer:
     def _epoch(self, epoch: int, after_step: AfterStep) -> EpochReport:
         """Train and score one epoch; its draws depend on seed and epoch alone."""
         self.batches.epoch = epoch
-        torch.manual_seed(self.seed * 1000 + epoch)  # dropout
-        generator = torch.Generator().manual_seed(self.seed * 1000 + epoch)
+        draws = self.seed * _EPOCHS_APART + epoch
+        torch.manual_seed(draws)  # dropout
+        generator = torch.Generator().manual_seed(draws)  # loudness and mixup
         loader = DataLoader(
             self.data.examples,
             batch_sampler=self.batches,
@@ -228,7 +231,7 @@ class Trainer:
             "schedule": self.schedule,
             "scaler": self.scaler,
         }
-        return parts if self.mean is None else parts | {"mean": self.mean}
+        return parts if self.ema is None else parts | {"ema": self.ema}
 
     def _state(self) -> dict[str, Any]:
         state = {name: part.state_dict() for name, part in self._parts().items()}
