@@ -1,4 +1,4 @@
-"""Decoding: right samples, right lengths, and a reason for whatever cannot be used."""
+"""Decoding gives the right samples and lengths, and a reason for each file that cannot be used."""
 
 import os
 from pathlib import Path
@@ -80,8 +80,8 @@ def test_absurd_rate_and_broken_files_are_refused(tmp_path: Path) -> None:
             read_head_and_tail(tmp_path / "broken.ogg", RATE_HZ, 6.0)
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.ogg")  # opening it would wait for ever
+def test_pipes_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ogg")  # opening a named pipe would block forever
     (tmp_path / "folder.ogg").mkdir()
     for name in ("pipe.ogg", "folder.ogg", "none.ogg"):
         with pytest.raises(AudioError, match="missing, or no regular file"):
@@ -94,7 +94,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_a_rate_of_zero_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(1))
     content = bytearray(path.read_bytes())
-    content[24:28] = bytes(4)  # the rate's place in a WAV header
+    content[24:28] = bytes(4)  # the sample rate in a WAV header
     path.write_bytes(content)
     with pytest.raises(AudioError):
         read_head_and_tail(path, RATE_HZ, 6.0)
@@ -133,7 +133,7 @@ def _ogg_checksum(page: bytes) -> int:
 
 
 def _declare(path: Path, samples: int) -> None:
-    """Make the last page of an ogg file say that it ends at another sample."""
+    """Rewrite the last page of an Ogg file so that the file declares `samples` samples."""
     content = path.read_bytes()
     at = content.rindex(b"OggS")
     page = bytearray(content[at:])
@@ -155,7 +155,7 @@ def test_a_declared_length_beyond_the_end_is_not_believed(
     found = read_head_and_tail(path, RATE_HZ, 6.0)
     assert len(found) == pytest.approx(min(seconds, 12) * RATE_HZ, abs=4096)  # a Vorbis block
     np.testing.assert_allclose(found[: 3 * RATE_HZ], whole[: 3 * RATE_HZ], atol=1e-6)
-    assert np.abs(found[-RATE_HZ:]).max() > 0.4  # the tail holds the sound's end, no padding
+    assert np.abs(found[-RATE_HZ:]).max() > 0.4  # the tail is the end of the sound, without padding
 
 
 def test_truncated_file_gives_what_can_be_decoded_or_a_reason(tmp_path: Path) -> None:

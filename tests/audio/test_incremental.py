@@ -1,4 +1,4 @@
-"""An output is made again exactly when something that shaped it, or itself, has changed."""
+"""An output is made again exactly when it, or anything that shaped it, has changed."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from birdclef.audio import decode as audio
-from birdclef.audio.incremental import DisturbedError, Task, keep_only, key_of, make_missing
+from birdclef.audio.incremental import ConcurrentWriteError, Task, keep_only, key_of, make_missing
 from birdclef.common import files
 
 
@@ -20,13 +20,13 @@ def _write(path: Path, text: str, log: Path) -> dict[str, str]:
 
 
 class World:
-    """Two outputs, and a log of those made."""
+    """Outputs in one folder, and a log of which were made."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, folder / "log"
 
     def run(self, **keys: str) -> str:
-        """Bring the outputs up to date with their keys; the names of those made anew."""
+        """Bring outputs up to date with their keys; return the names of those that were made."""
         self.log.write_text("")
         tasks = [
             Task(self.folder / name, key, partial(_write, self.folder / name, key, self.log))
@@ -74,13 +74,13 @@ def test_a_task_without_an_output_is_remembered_too(tmp_path: Path) -> None:
         assert make_missing([task], tmp_path / "notes", 1, "files") == [["all bad"]]
 
 
-def test_notes_on_what_is_gone_are_removed(world: World) -> None:
+def test_notes_on_outputs_that_no_task_makes_are_removed(world: World) -> None:
     world.run(a="1")
     assert [path.name for path in (world.folder / "notes").iterdir()] == ["a.json"]
 
 
 def _with_another_run(folder: Path) -> list[Task]:
-    """Two tasks; the second plays another run, which writes to the output of the first."""
+    """Two tasks; the second acts as another run that overwrites the output of the first."""
     first, second = folder / "first", folder / "second"
 
     def meddle() -> str:
@@ -92,21 +92,21 @@ def _with_another_run(folder: Path) -> list[Task]:
     return [Task(first, "key", make_first), Task(second, "key", meddle)]
 
 
-def test_what_another_run_spoils_is_mended(tmp_path: Path) -> None:
-    """A killed run's processes live on for an output or two."""
+def test_an_output_that_another_run_overwrote_is_made_again(tmp_path: Path) -> None:
+    """Worker processes of a killed run may still write one or two outputs."""
     made = make_missing(_with_another_run(tmp_path), tmp_path / "notes", 1, "files")
     assert made == [{"wrote": "ours"}, "made"]
     assert (tmp_path / "first").read_text() == "ours"
 
 
-def test_what_another_run_keeps_spoiling_is_an_error(tmp_path: Path) -> None:
+def test_an_output_that_another_run_keeps_overwriting_is_an_error(tmp_path: Path) -> None:
     tasks = _with_another_run(tmp_path)
     again = Task(tmp_path / "third", "key", partial(os.remove, tasks[1].output))
-    with pytest.raises(DisturbedError, match="first was changed while it was in use"):
+    with pytest.raises(ConcurrentWriteError, match="first was changed by another process"):
         make_missing([*tasks, again], tmp_path / "notes", 1, "files")
 
 
-def test_keys_tell_values_and_code_apart() -> None:
+def test_keys_differ_by_values_and_by_code() -> None:
     keys = {
         key_of("a", code=[audio]),
         key_of("b", code=[audio]),

@@ -1,4 +1,4 @@
-"""Hostile tables are refused with the row named, before anything is opened."""
+"""A hostile table is refused before any file is opened, and the error names the row."""
 
 import os
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_an_empty_table_is_no_error(root: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["../secret.ogg", "a/../../secret.ogg", "/etc/passwd", "a//x.ogg", "./a/x.ogg", ".."]
 )
-def test_a_path_that_could_leave_is_refused(root: Path, path: str) -> None:
+def test_a_path_that_could_lead_outside_is_refused(root: Path, path: str) -> None:
     with pytest.raises(TableError, match=r"index\.csv row 3: path = .* without \.\."):
         _read(root, ("x", "bird", "a/x.ogg"), ("y", "bird", path))
 
@@ -58,7 +58,7 @@ def test_a_code_that_is_no_plain_name_is_refused(root: Path, column: str, label:
         _read(root, tuple(row.values()))  # type: ignore[arg-type]
 
 
-def test_links_that_leave_are_refused_and_those_that_stay_are_not(root: Path) -> None:
+def test_links_that_point_outside_are_refused_and_others_are_not(root: Path) -> None:
     (root / "a" / "in.ogg").symlink_to(root / "a" / "x.ogg")
     (root / "b").symlink_to(root / "a")
     assert _read(root, ("x", "bird", "a/in.ogg"), ("y", "bird", "b/x.ogg"))["size"].tolist() == [
@@ -68,7 +68,7 @@ def test_links_that_leave_are_refused_and_those_that_stay_are_not(root: Path) ->
     (root / "a" / "out.ogg").symlink_to(root.parent / "secret.ogg")
     (root / "c").symlink_to(root.parent)
     for path in ("a/out.ogg", "c/secret.ogg"):
-        with pytest.raises(TableError, match=r"row 2: path = .* link that leaves data\.root"):
+        with pytest.raises(TableError, match=r"row 2: path = .* points outside data\.root"):
             _read(root, ("x", "bird", path))
 
 

@@ -1,4 +1,4 @@
-"""Too many bad files stop the run, after they are listed."""
+"""Files set aside are listed; too many of them stop the run afterwards."""
 
 from pathlib import Path
 

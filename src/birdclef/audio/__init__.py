@@ -1,1 +1,1 @@
-"""From a sound file to stored samples: decode, pack, set aside what cannot be read."""
+"""From sound files to stored samples: decode and pack them, set aside unreadable ones."""

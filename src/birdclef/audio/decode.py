@@ -1,6 +1,7 @@
-"""Decode any file that libsndfile reads to mono float32 at one rate, or say why not.
+"""Decode any file that libsndfile reads to mono float32 at one sample rate.
 
-What a header declares is not trusted: lengths are those decoded.
+The length that a header declares is not trusted: a recording is as long as its decoded samples.
+A file that cannot be used raises AudioError with the reason.
 """
 
 import contextlib
@@ -16,19 +17,22 @@ from birdclef.common.arrays import Waveform
 
 RESAMPLE_QUALITY = "HQ"
 MAX_CHANNELS = 16
-SAMPLE_RATES_HZ = (1_000, 768_000)  # telemetry tags to ultrasound; outside it is a broken header
-SILENCE = 1e-6  # of full scale, -120 dB; lossy codecs leave traces of this size in digital silence
+SAMPLE_RATES_HZ = (1_000, 768_000)  # telemetry tags to ultrasound; other rates: a broken header
+SILENCE = 1e-6  # of full scale (-120 dB); lossy codecs leave traces of this size in digital silence
 SILENT = "silent: no sample is above 1e-6 of full scale"
-_MARGIN_S = 0.1  # cut off inside: edges of the resampler; wrong samples after a seek in Vorbis
-_BLOCK_VALUES = 2**20  # decoded at once, over all channels: memory stays flat for any header
+# Read beyond the inner edge of head and tail, then cut off: the resampler distorts edges, and
+# Vorbis decodes wrong samples after a seek.
+_MARGIN_S = 0.1
+# Decoded at a time, summed over channels: memory stays constant whatever the header declares.
+_BLOCK_VALUES = 2**20
 
 
 class AudioError(ValueError):
-    """A file that cannot be used; the message is the reason, without the path."""
+    """An audio file cannot be used; the message is the reason, without the path."""
 
 
 def _open(path: Path) -> soundfile.SoundFile:
-    if not path.is_file():  # a pipe would be waited for
+    if not path.is_file():  # opening a named pipe would block
         raise AudioError("missing, or no regular file")
     try:
         file = soundfile.SoundFile(path)
@@ -46,7 +50,7 @@ def _open(path: Path) -> soundfile.SoundFile:
 
 
 def _blocks(file: soundfile.SoundFile, start: int, count: int = sys.maxsize) -> Iterator[Waveform]:
-    """At most `count` samples from `start` at the file's own rate, channels averaged."""
+    """Yield at most `count` samples from `start` at the file's own rate, averaged over channels."""
     size = max(1, _BLOCK_VALUES // file.channels)
     try:
         file.seek(start)
@@ -62,37 +66,45 @@ def _read(file: soundfile.SoundFile, start: int, count: int) -> Waveform:
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
-def _seek_ends(file: soundfile.SoundFile, need: int) -> list[Waveform] | None:
-    """First and last `need` samples; None where the file is no longer or its header lies."""
+def _seek_ends(file: soundfile.SoundFile, count: int) -> list[Waveform] | None:
+    """Read the first and last `count` samples by seeking.
+
+    Returns:
+        Head and tail; None if the header declares no more samples than both, or more than exist.
+    """
     declared = file.frames
-    if declared <= 2 * need:
+    if declared <= 2 * count:
         return None
     with contextlib.suppress(AudioError):
-        ends = [_read(file, 0, need), _read(file, declared - need, need)]
-        if all(len(end) == need for end in ends):
+        ends = [_read(file, 0, count), _read(file, declared - count, count)]
+        if all(len(end) == count for end in ends):
             return ends
     return None
 
 
-def _decode_ends(file: soundfile.SoundFile, need: int) -> list[Waveform]:
-    """First and last `need` samples, in flat memory; one piece when there are no more."""
-    kept, long = np.zeros(0, np.float32), False
+def _decode_ends(file: soundfile.SoundFile, count: int) -> list[Waveform]:
+    """Find the first and last `count` samples by decoding the whole file in constant memory.
+
+    Returns:
+        Head and tail; the whole file in one piece if it has no more samples than both.
+    """
+    kept, is_cut = np.zeros(0, np.float32), False
     for block in _blocks(file, 0):
         kept = np.concatenate([kept, block])
-        if len(kept) > 2 * need:
-            kept, long = np.concatenate([kept[:need], kept[-need:]]), True
-    return [kept[:need], kept[need:]] if long else [kept]
+        if len(kept) > 2 * count:
+            kept, is_cut = np.concatenate([kept[:count], kept[-count:]]), True
+    return [kept[:count], kept[count:]] if is_cut else [kept]
 
 
-def _resampled(waveform: Waveform, rate: int, sample_rate_hz: int) -> Waveform:
-    if rate == sample_rate_hz or len(waveform) < 2:
+def _resample(waveform: Waveform, from_hz: int, to_hz: int) -> Waveform:
+    if from_hz == to_hz or len(waveform) < 2:
         return waveform
-    resampled: Waveform = soxr.resample(waveform, rate, sample_rate_hz, RESAMPLE_QUALITY)
+    resampled: Waveform = soxr.resample(waveform, from_hz, to_hz, RESAMPLE_QUALITY)
     return resampled
 
 
 def is_loud(waveform: Waveform) -> bool:
-    """Whether any sample is above silence."""
+    """Whether any sample is louder than `SILENCE`."""
     return bool((np.abs(waveform) > SILENCE).any())
 
 
@@ -107,37 +119,39 @@ def _check(waveform: Waveform) -> Waveform:
 
 
 def read_head_and_tail(path: Path, sample_rate_hz: int, part_s: float) -> Waveform:
-    """Read the first and the last `part_s` seconds, decoding little else.
+    """Read the first and last `part_s` seconds of a recording and decode little else.
 
     Returns:
-        Mono samples at `sample_rate_hz`: the whole recording when it is shorter than two
-        parts, otherwise head and tail one after the other, `part_s` seconds each.
+        Mono samples at `sample_rate_hz`, (sample,): the whole recording if it is no longer than
+        two parts, otherwise the head followed by the tail, `part_s` seconds each.
 
     Raises:
-        AudioError: missing, unreadable, empty, silent, not finite, or an absurd header.
+        AudioError: the file is missing, unreadable, empty or silent, contains NaN or infinite
+            samples, or declares an implausible sample rate or number of channels.
     """
     part = round(part_s * sample_rate_hz)
     with _open(path) as file:
-        rate = file.samplerate
-        need = round((part_s + _MARGIN_S) * rate)
-        ends = _seek_ends(file, need)
+        file_rate_hz = file.samplerate
+        count = round((part_s + _MARGIN_S) * file_rate_hz)
+        ends = _seek_ends(file, count)
     if ends is None:
-        with _open(path) as file:  # anew: some decoders are lost after a failed seek
-            ends = _decode_ends(file, need)
-    waveform = np.concatenate([_resampled(end, rate, sample_rate_hz) for end in ends])
+        with _open(path) as file:  # again, because a failed seek breaks some decoders
+            ends = _decode_ends(file, count)
+    waveform = np.concatenate([_resample(end, file_rate_hz, sample_rate_hz) for end in ends])
     if len(waveform) > 2 * part:
         waveform = np.concatenate([waveform[:part], waveform[-part:]])
     return _check(waveform)
 
 
 def stream(path: Path, sample_rate_hz: int) -> Iterator[Waveform]:
-    """Decode a file of any length block by block, in flat memory.
+    """Decode a file of any length block by block, in constant memory.
 
     Yields:
-        Consecutive mono blocks at `sample_rate_hz`, seconds each.
+        Consecutive mono blocks at `sample_rate_hz`, (sample,), usually some seconds long.
 
     Raises:
-        AudioError: missing, unreadable, not finite, or an absurd header.
+        AudioError: the file is missing or unreadable, contains NaN or infinite samples, or
+            declares an implausible sample rate or number of channels.
     """
     with _open(path) as file:
         same_rate = file.samplerate == sample_rate_hz

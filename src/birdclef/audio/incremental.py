@@ -1,8 +1,9 @@
-"""Which output was made from what, so that a killed or repeated run makes only what is missing.
+"""Make only outputs that are missing or out of date, so that a killed run resumes where it was.
 
-A note on each output lies outside DVC's outputs, since it holds times of files: these differ from
-machine to machine, and outputs must not. An output counts as finished when it was made from the
-same key and nobody, `dvc checkout` included, has touched it since.
+Each output has a note: a JSON file with the key it was made from, its size, its modification time
+and the task's result. Notes lie outside DVC's outputs, because file times differ between machines
+and outputs must not. An output is finished if its note has the current key and nothing has
+written to the output since; `dvc checkout` counts as writing.
 """
 
 import json
@@ -26,24 +27,27 @@ _LIBRARIES = (soundfile.__libsndfile_version__, soxr.__version__, np.__version__
 
 
 class Task(NamedTuple):
-    """One output and the way to it."""
+    """One output and how to make it."""
 
     output: Path
-    key: str  # of all that shapes it
-    make: Callable[[], Any]  # puts it in place whole, or not at all; returns JSON values
+    key: str  # digest of everything that shapes the output
+    make: Callable[[], Any]  # writes the output whole or not at all; returns JSON values
 
 
-class DisturbedError(RuntimeError):
-    """Somebody else writes to the same outputs."""
+class ConcurrentWriteError(RuntimeError):
+    """Another process keeps writing to the same outputs."""
 
 
 def key_of(*parts: object, code: Sequence[ModuleType]) -> str:
-    """Hash of plain values, of the modules that make something of them, and of their libraries."""
+    """Digest of plain values, of the modules that process them, and of the audio libraries."""
     return digest(*parts, _LIBRARIES, *(Path(str(module.__file__)) for module in code))
 
 
 def keep_only(folder: Path, names: Collection[str]) -> None:
-    """Make a folder, and remove what is not among `names`: the past's files and half files."""
+    """Create a folder, and remove everything in it that is not in `names`.
+
+    What it removes are outputs of earlier runs and half-written files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.name in names:
@@ -58,27 +62,28 @@ def make_missing(tasks: Sequence[Task], notes: Path, jobs: int, what: str) -> li
     """Run the tasks whose outputs are not finished, in `jobs` processes.
 
     Args:
-        tasks: Each with an output of another name.
-        notes: A folder for the notes on these outputs alone; others in it are removed.
+        tasks: Tasks whose outputs all have different names.
+        notes: Folder for the notes on these outputs; anything else in it is removed.
         jobs: Number of processes.
-        what: The plural of an output, for the screen.
+        what: What the outputs are called on the screen, in the plural.
 
     Returns:
-        What each task returned when it was run, now or earlier, in the order of `tasks`.
+        The result of each task, from this run or an earlier one, in the order of `tasks`.
 
     Raises:
-        DisturbedError: somebody else keeps changing an output.
+        ConcurrentWriteError: another process keeps changing an output.
     """
     keep_only(notes, {_note(notes, task).name for task in tasks})
-    for _ in range(2):  # processes of a run that was killed live on for one output or two
+    for _ in range(2):  # twice, because workers of a killed run may still write an output or two
         calls = (delayed(_make_if_missing)(task, _note(notes, task)) for task in tasks)
         results = Parallel(jobs, return_as="generator")(calls)
         made = list(track(results, what, len(tasks)))
-        disturbed = [t.output for t in tasks if _recall(t, _note(notes, t)) is None]
-        if not disturbed:
+        changed = [t.output for t in tasks if _recall(t, _note(notes, t)) is None]
+        if not changed:
             return made
-    raise DisturbedError(
-        f"{disturbed[0]} was changed while it was in use; stop what writes to it, and run again"
+    raise ConcurrentWriteError(
+        f"{changed[0]} was changed by another process during this run;"
+        " stop that process and run again"
     )
 
 
@@ -87,8 +92,8 @@ def _note(notes: Path, task: Task) -> Path:
 
 
 def _make_if_missing(task: Task, note: Path) -> Any:
-    if (found := _recall(task, note)) is not None:
-        return found
+    if (earlier := _recall(task, note)) is not None:
+        return earlier
     keep_freed_memory()
     result = task.make()
     write_json({"key": task.key, "made": _stamp(task.output), "result": result}, note)
@@ -96,17 +101,17 @@ def _make_if_missing(task: Task, note: Path) -> Any:
 
 
 def _recall(task: Task, note: Path) -> Any | None:
-    """The result noted; None unless the output is finished."""
+    """The result in the note; None unless the output is finished."""
     try:
         noted = json.loads(note.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    found = noted["key"] == task.key and noted["made"] == _stamp(task.output)
-    return noted["result"] if found else None
+    finished = noted["key"] == task.key and noted["made"] == _stamp(task.output)
+    return noted["result"] if finished else None
 
 
 def _stamp(path: Path) -> list[int] | None:
-    """Size and time of a file; None where a task had nothing to put there."""
+    """Size and modification time of an output; None if its task had nothing to write."""
     if not path.exists():
         return None
     status = path.stat()

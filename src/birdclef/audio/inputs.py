@@ -1,4 +1,4 @@
-"""Tables of audio files under data.root, refused where a cell could lead anywhere else."""
+"""Read tables of audio files under data.root; refuse a cell that could lead outside it."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -11,28 +11,29 @@ from birdclef.common.tables import CODE, TableError, read_table
 
 
 def read_inputs(table: Path, codes: Sequence[str], root: Path) -> pd.DataFrame:
-    """Read which audio files to work on, and what tells one version of a file from another.
+    """Read the list of audio files to process, with the size and time of each file.
 
     Args:
-        table: A CSV file with a column `path`, posix and relative to `root`.
-        codes: Columns that name output files, the id first.
+        table: CSV file with a column `path`: POSIX paths relative to `root`.
+        codes: Columns whose values name output files; the first is the id.
         root: data.root.
 
     Returns:
-        Columns `codes`, path, size in bytes and mtime_ns; -1 both where there is no such file.
+        Columns `codes`, path, size in bytes and mtime_ns. Size and time show whether a file has
+        changed; both are -1 if the file is missing.
 
     Raises:
-        TableError: the table is missing or lacks a column, or a row has an id met before, a code
-            with other characters than CODE's, or a path that leaves `root`.
+        TableError: the table is missing or lacks a column, or a row has a repeated id, a code
+            that does not match CODE, or a path that leads outside `root`.
     """
     rows = read_table(table, [*codes, "path"], "run the stage that writes it")
     for column in codes:
-        _refuse(~rows[column].str.fullmatch(CODE), rows[column], table, f"must be {CODE}")
+        _refuse(~rows[column].str.fullmatch(CODE), rows[column], table, f"must match {CODE}")
     _refuse(rows[codes[0]].duplicated(), rows[codes[0]], table, "is listed twice")
-    outward = [not _is_plain(path) for path in rows["path"]]
-    _refuse(outward, rows["path"], table, "must be relative to data.root, without ..")
-    linked = _leave(rows["path"], root)
-    _refuse(linked, rows["path"], table, f"is a link that leaves data.root = {root}")
+    not_plain = [not _is_plain(path) for path in rows["path"]]
+    _refuse(not_plain, rows["path"], table, "must be relative to data.root, without ..")
+    outside = _are_outside(rows["path"], root)
+    _refuse(outside, rows["path"], table, f"is a link that points outside data.root = {root}")
     versions = pd.DataFrame([_version(root / path) for path in rows["path"]], index=rows.index)
     rows[["size", "mtime_ns"]] = versions if len(rows) else 0
     return rows[[*codes, "path", "size", "mtime_ns"]]
@@ -42,29 +43,31 @@ def _refuse(bad: Iterable[bool], cells: pd.Series, table: Path, rule: str) -> No
     for row, cell in cells[np.fromiter(bad, dtype=bool)].items():
         raise TableError(
             f"{table} row {row}: {cells.name} = {cell!r} {rule};"
-            " nothing was read: write the table anew with the stages before, or mend the row"
+            " no audio was read; run the earlier stages again to rewrite the table,"
+            " or correct the row"
         )
 
 
 def _is_plain(path: str) -> bool:
-    """Whether each part is a name: an absolute path begins with an empty part."""
+    """Whether every part is a name; an absolute path is not plain: its first part is empty."""
     return "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
 
 
-def _leave(paths: pd.Series, root: Path) -> list[bool]:
-    """Which files lie outside `root`, links followed; each folder is followed once."""
+def _are_outside(paths: pd.Series, root: Path) -> list[bool]:
+    """Whether each file lies outside `root` once links are followed; resolves each folder once."""
     folders = {path: PurePosixPath(path).parent for path in paths}
-    safe = {folder: is_inside(root / folder, root) for folder in set(folders.values())}
+    inside = {folder: is_inside(root / folder, root) for folder in set(folders.values())}
 
-    def leaves(path: str) -> bool:
+    def is_outside(path: str) -> bool:
         file = root / path
-        linked = file.is_symlink() and not is_inside(file, root)
-        return linked or not safe[folders[path]]
+        links_outside = file.is_symlink() and not is_inside(file, root)
+        return links_outside or not inside[folders[path]]
 
-    return [leaves(path) for path in paths]
+    return [is_outside(path) for path in paths]
 
 
 def _version(path: Path) -> tuple[int, int]:
+    """Size in bytes and modification time in ns; -1 for both if the file is missing."""
     try:
         status = path.stat()
     except OSError:

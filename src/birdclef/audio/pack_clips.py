@@ -1,4 +1,4 @@
-"""Pack the ends of a species' recordings into one shard, 16-bit, with a scale per recording."""
+"""Pack head and tail of a species' recordings into one 16-bit shard, one scale per recording."""
 
 import zlib
 from collections.abc import Sequence
@@ -16,12 +16,11 @@ from birdclef.params import ClipsParams
 
 _FULL_SCALE = 32767
 
-
 INDEX_COLUMNS = ["recording_id", "shard", "offset", "length", "scale", "crc32"]
 
 
 class Packed(NamedTuple):
-    """What became of the recordings of one shard: rows of the index, rows of the quarantine."""
+    """Result of one shard: index rows of stored recordings, quarantine rows of the others."""
 
     stored: list[tuple[str, str, int, int, float, int]]
     quarantined: list[Quarantined]
@@ -33,10 +32,13 @@ def _write_header(file: object, length: int) -> None:
 
 
 def _to_16_bits(waveform: Waveform) -> tuple[npt.NDArray[np.int16], float]:
-    """Samples as 16-bit numbers, the loudest at full scale, and what to multiply them with.
+    """Quantise samples to 16 bits with the peak at full scale.
 
-    The noise of rounding lies 101 dB below the peak, whatever the level: at -10.8 dB of the step
-    (its power is step^2 / 12) and 32767 steps to the peak.
+    Rounding noise is 101 dB below the peak at any level: its power is step^2 / 12, which is
+    10.8 dB below one step, and the peak is 32767 steps.
+
+    Returns:
+        The 16-bit samples, and the factor that restores the original level.
     """
     scale = float(np.abs(waveform).max()) / _FULL_SCALE
     return np.rint(waveform / scale).astype("<i2"), scale
@@ -48,14 +50,14 @@ def pack_shard(
     """Decode the recordings of one species into `folder/<shard>.npy`, one in memory at a time.
 
     Args:
-        shard: species code, the shard's name.
-        recordings: recording id and path relative to `root` of each.
+        shard: Species code, which names the shard.
+        recordings: Id and path of each recording; paths are relative to `root`.
         root: data.root.
-        folder: where the shard goes; it appears there whole or not at all.
-        clips: rate and lengths.
+        folder: Folder for the shard, which is written whole or not at all.
+        clips: Sample rate and lengths.
 
     Returns:
-        An index row for every recording stored, a quarantine row for every one that is not.
+        One index row per stored recording, one quarantine row per recording set aside.
     """
     part_s, rate = clips.clip_s + clips.shift_s, clips.sample_rate_hz
     target, packed, offset = folder / f"{shard}.npy", Packed([], []), 0
@@ -73,7 +75,7 @@ def pack_shard(
             packed.stored.append(row)
             offset += len(samples)
         file.seek(0)
-        _write_header(file, offset)  # numpy pads headers so that the length can grow in place
+        _write_header(file, offset)  # fits: numpy pads headers to let the length grow
     if not packed.stored:
         target.unlink()
     return packed

@@ -1,4 +1,4 @@
-"""Re-code soundscapes of any length as 16-bit FLAC at the model's rate."""
+"""Re-encode soundscapes of any length as 16-bit FLAC at the model's sample rate."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,14 +11,14 @@ from birdclef.common.files import replacing
 
 
 class Stored(NamedTuple):
-    """What became of one soundscape: its samples, or the reason why it was set aside."""
+    """Result of one soundscape: its number of samples, or the reason why it was set aside."""
 
     samples: int
     reason: str
 
 
 def store_soundscape(source: Path, target: Path, sample_rate_hz: int) -> Stored:
-    """Re-code one soundscape of any length as FLAC, block by block; it appears whole or not."""
+    """Re-encode one soundscape as FLAC, block by block; the file is written whole or not at all."""
     samples, loud = 0, False
     try:
         with (
@@ -28,12 +28,12 @@ def store_soundscape(source: Path, target: Path, sample_rate_hz: int) -> Stored:
             ) as file,
         ):
             for block in stream(source, sample_rate_hz):
-                file.write(np.clip(block, -1, 1))  # Vorbis may decode beyond full scale
+                file.write(np.clip(block, -1, 1))  # Vorbis may decode to values beyond full scale
                 samples += len(block)
                 loud = loud or is_loud(block)
             if not loud:
                 raise AudioError(SILENT if samples else "0 samples decoded")
     except AudioError as error:
-        target.unlink(missing_ok=True)  # of an earlier run, when the source was still good
+        target.unlink(missing_ok=True)  # from an earlier run, when the source was still good
         return Stored(0, str(error))
     return Stored(samples, "")

@@ -1,4 +1,4 @@
-"""Files that cannot be used: listed with path and reason, counted, and too many stop the run."""
+"""List the files that cannot be used, with path and reason; stop the run if there are too many."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,20 +18,20 @@ class Quarantined(NamedTuple):
 
 
 class QuarantineError(RuntimeError):
-    """More files are bad than preprocess.max_quarantined allows."""
+    """More files cannot be used than preprocess.max_quarantined allows."""
 
 
 def write_quarantine(rows: Sequence[Quarantined], total: int, limit: float, path: Path) -> None:
-    """List what was set aside, then judge whether that is too much.
+    """Write the table of files set aside, then check that they are not too many.
 
     Args:
-        rows: the files set aside.
-        total: how many files there were.
-        limit: the largest fraction of them that may be bad.
-        path: the table to write.
+        rows: The files set aside.
+        total: Number of all files.
+        limit: Largest fraction of all files that may be set aside.
+        path: The table to write.
 
     Raises:
-        QuarantineError: above the limit; the table is written all the same.
+        QuarantineError: the fraction is above the limit; the table is written first.
     """
     write_csv(pd.DataFrame(sorted(rows), columns=list(Quarantined._fields)), path)
     if len(rows) <= limit * total:
@@ -39,6 +39,6 @@ def write_quarantine(rows: Sequence[Quarantined], total: int, limit: float, path
     shown = "\n".join(f"  {row.path}: {row.reason}" for row in sorted(rows)[:20])
     raise QuarantineError(
         f"{len(rows)} of {total} files cannot be used, more than preprocess.max_quarantined ="
-        f" {limit:g} allows; the first of {path}:\n{shown}\n"
-        "Replace them, or raise the limit if the data is meant to be like this"
+        f" {limit:g} allows; the first in {path} are:\n{shown}\n"
+        "Replace these files, or raise the limit if such files are expected"
     )

@@ -1,6 +1,6 @@
-"""All that preprocessing stores: a shard of clips per species, a FLAC per soundscape, their tables.
+"""Store clips as one shard per species, soundscapes as one FLAC file each, and tables of both.
 
-What is stored already from the same file, by the same code and libraries, is not decoded again.
+An output that the same code and libraries made from the same audio files is not made again.
 """
 
 from functools import partial
@@ -18,19 +18,20 @@ from birdclef.common.names import CLIPS, INDEX, SOUNDSCAPES, Kind
 from birdclef.params import ClipsParams
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-NOTES = Path(".resume/preprocess")  # on files of this folder; runtime.resume_dir may be shared
+# Not in runtime.resume_dir, which may be shared: notes describe files of this working tree only.
+NOTES = Path(".resume/preprocess")
 
 
 def store_clips(root: Path, clips: ClipsParams, jobs: int) -> tuple[int, list[Quarantined]]:
-    """Write one shard per species and their index.
+    """Write one shard of clips per species, and the index of all shards.
 
     Args:
         root: data.root.
-        clips: rate and lengths.
-        jobs: processes that decode.
+        clips: Sample rate and lengths.
+        jobs: Number of processes that decode.
 
     Returns:
-        How many recordings there were, and those that were set aside.
+        The number of all recordings, and the recordings that were set aside.
     """
     recordings = read_inputs(INDEX / "kept.csv", ("recording_id", "primary_label"), root)
     recordings = recordings.sort_values("recording_id")
@@ -42,7 +43,7 @@ def store_clips(root: Path, clips: ClipsParams, jobs: int) -> tuple[int, list[Qu
         make = partial(pack_clips.pack_shard, str(label), files, root, CLIPS, clips)
         tasks.append(Task(CLIPS / f"{label}.npy", key, make))
     keep_only(CLIPS, {task.output.name for task in tasks})
-    made = make_missing(tasks, NOTES / "clips", jobs, "recordings, by species")
+    made = make_missing(tasks, NOTES / "clips", jobs, "shards, one per species")
     packed = [pack_clips.Packed(*result) for result in made]
     stored = sorted(tuple(row) for shard in packed for row in shard.stored)
     write_csv(pd.DataFrame(stored, columns=pack_clips.INDEX_COLUMNS), CLIPS / "index.csv")
@@ -50,7 +51,16 @@ def store_clips(root: Path, clips: ClipsParams, jobs: int) -> tuple[int, list[Qu
 
 
 def store_soundscapes(root: Path, sample_rate_hz: int, jobs: int) -> tuple[int, list[Quarantined]]:
-    """Re-code every soundscape and list them by kind; arguments and result as of `store_clips`."""
+    """Re-encode every soundscape, and list the stored ones in one table per kind.
+
+    Args:
+        root: data.root.
+        sample_rate_hz: Sample rate of the stored files.
+        jobs: Number of processes that decode.
+
+    Returns:
+        The number of all soundscapes, and the soundscapes that were set aside.
+    """
     table = read_inputs(INDEX / "soundscapes.csv", ("soundscape_id", "kind"), root)
     tasks = []
     for name, kind, path, *version in table.itertuples(index=False):
