@@ -1,4 +1,4 @@
-"""Which recordings train a fold, and what is said when they cannot."""
+"""Which recordings a fold trains and validates on, and the error when there are none."""
 
 from pathlib import Path
 
@@ -39,11 +39,13 @@ def test_a_fold_with_nothing_to_train_or_validate_on_is_an_error(
     tmp_path: Path, small_params: Params, folds: np.ndarray, held: int
 ) -> None:
     labeled = _labeled(tmp_path, small_params)._replace(folds=folds)
-    with pytest.raises(ValueError, match=rf"fold 0 holds {held} of 16 .* lower folds\.count"):
+    with pytest.raises(ValueError, match=rf"fold 0 holds out {held} of 16 .* lower folds\.count"):
         labeled.split(0, "grouped")
 
 
-def test_species_that_nobody_trains_on_are_named(tmp_path: Path, small_params: Params) -> None:
+def test_species_without_training_recordings_are_named(
+    tmp_path: Path, small_params: Params
+) -> None:
     labeled = _labeled(tmp_path, small_params)
     of_first = np.flatnonzero(labeled.clips.targets[:, 0])
     assert labeled.without_recordings(of_first) == [SPECIES[1]]
@@ -51,7 +53,7 @@ def test_species_that_nobody_trains_on_are_named(tmp_path: Path, small_params: P
 
 
 def test_tables_and_clips_are_put_together(tmp_path: Path, small_params: Params) -> None:
-    """In the order of ids; a recording without clips is left out, a secondary label is unknown."""
+    """Sorted by id; a recording without stored clips is left out, a secondary label is masked."""
     labeled_clips(tmp_path, small_params)
     rows = [("low1", "low", "high", 2), ("gone", "low", "", 0), ("high0", "high", "", 1)]
     table = pd.DataFrame("", index=range(3), columns=list(COLUMNS))

@@ -1,4 +1,4 @@
-"""Targets and masks against a table worked out by hand."""
+"""Targets and masks agree with a table worked out by hand."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""ROC-AUC against scikit-learn, and the interval against what must hold of it."""
+"""ROC-AUC agrees with scikit-learn; the bootstrap interval has the properties it must have."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc, roc_au
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(3, 40), st.booleans())
-def test_each_species_scores_as_scikit_learn_says(seed: int, rows: int, masked: bool) -> None:
+def test_each_species_scores_as_in_scikit_learn(seed: int, rows: int, masked: bool) -> None:
     rng = np.random.default_rng(seed)
     targets = (rng.random((rows, 5)) < 0.3).astype(np.float32)
     scores = rng.integers(0, 6, (rows, 5)) / 5  # many ties
@@ -33,7 +33,7 @@ def test_species_without_positives_are_skipped() -> None:
     assert np.isnan(macro_roc_auc(np.zeros((2, 2)), np.zeros((2, 2))))
 
 
-def test_interval_brackets_a_clear_gain_and_is_nothing_for_none() -> None:
+def test_interval_brackets_a_clear_gain_and_is_zero_without_one() -> None:
     rng = np.random.default_rng(0)
     targets = (rng.random((120, 3)) < 0.4).astype(np.float32)
     noise = rng.standard_normal(targets.shape)
@@ -46,7 +46,7 @@ def test_interval_brackets_a_clear_gain_and_is_nothing_for_none() -> None:
 
 
 def test_whole_soundscapes_are_resampled() -> None:
-    # One soundscape decides all: with windows as units the interval would be far narrower.
+    # The gain is all in one soundscape: resampling windows would give a far narrower interval.
     targets = np.array([[1], [0]] * 20, np.float32)
     before = 1 - targets
     after = before.copy()

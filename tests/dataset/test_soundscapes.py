@@ -1,4 +1,4 @@
-"""The soundscape store: any length, any window, nothing lost."""
+"""The soundscape store takes any length, and returns any window without loss."""
 
 import re
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_windows_are_listed_in_the_order_of_time(params: Params) -> None:
     ]
 
 
-def test_where_there_is_no_soundscape_there_are_no_windows(tmp_path: Path, params: Params) -> None:
+def test_an_empty_store_has_no_windows(tmp_path: Path, params: Params) -> None:
     (tmp_path / "labeled.csv").write_text("soundscape_id,samples\n")
     found = read_windows("labeled", params.clips, tmp_path)
     assert found.empty
@@ -65,7 +65,7 @@ def test_broken_soundscape_leaves_a_reason_and_no_file(tmp_path: Path, content: 
     assert [p.name for p in tmp_path.iterdir()] == ["a.ogg"]
 
 
-def test_a_source_that_went_bad_takes_its_copy_along(tmp_path: Path) -> None:
+def test_the_copy_of_a_source_that_went_bad_is_removed(tmp_path: Path) -> None:
     source = write(tmp_path / "a.wav", tone(1))
     store_soundscape(source, tmp_path / "a.flac", RATE_HZ)
     source.write_bytes(b"")
@@ -77,7 +77,7 @@ def _bytes_read() -> int:
     return int(re.findall(r"rchar: (\d+)", Path("/proc/self/io").read_text())[0])
 
 
-@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="counts bytes as Linux does")
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="Linux counts the bytes read")
 def test_reading_a_window_takes_as_much_of_a_long_file_as_of_a_short_one(
     tmp_path: Path, params: Params
 ) -> None:
@@ -87,7 +87,7 @@ def test_reading_a_window_takes_as_much_of_a_long_file_as_of_a_short_one(
     for minutes in (2, 400):
         path = tmp_path / f"{minutes}.flac"
         soundfile.write(path, np.tile(minute, minutes), 1000)
-        read_window(path, 0.0, clips)  # what is imported or allocated once
+        read_window(path, 0.0, clips)  # imports and allocations that happen only once
         before = _bytes_read()
         window = read_window(path, 60.0 * minutes - 35, clips)
         needed[minutes] = _bytes_read() - before

@@ -1,4 +1,4 @@
-"""Batches: what is in them, how often, and that nothing but the seed decides."""
+"""What batches contain and how often, and that only seed and epoch decide it."""
 
 from collections import Counter
 from pathlib import Path
@@ -75,16 +75,18 @@ def test_training_clips_come_from_both_ends(tmp_path: Path, small_params: Params
     assert clips.recording_ids[8] == "low0"
     assert len(starts) > 50  # shifted, not the same two cuts
     assert torch.equal(clips[8], torch.from_numpy(sound[:length]))
-    room = stored_samples(small_params.clips) - length  # 0.1 s of shift at either end of 0.9 s
+    max_shift = stored_samples(small_params.clips) - length  # 0.1 s in each end of 0.9 s
     ends = (sound, clips.store.tail("low0"))
-    head, tail = (set(part[: room + 1].tolist()) for part in ends)
+    head, tail = (set(part[: max_shift + 1].tolist()) for part in ends)
     assert starts <= head | tail
     assert 15 < len(starts - head) < 45
     assert 15 < len(starts - tail) < 45
 
 
 @pytest.mark.parametrize("row", [0, 3])
-def test_same_draw_same_samples(tmp_path: Path, small_params: Params, row: int) -> None:
+def test_the_same_generator_gives_the_same_samples(
+    tmp_path: Path, small_params: Params, row: int
+) -> None:
     clips = labeled_clips(tmp_path, small_params)
     first, second = (clips.random_clip(row, np.random.default_rng((1, 2, 3)))[0] for _ in range(2))
     assert torch.equal(first, second)

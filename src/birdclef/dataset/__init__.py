@@ -1,1 +1,1 @@
-"""Stored bytes to waveforms, targets and masks, and the score of predictions."""
+"""From stored bytes to waveforms, targets and masks; and the metric that scores predictions."""

@@ -1,8 +1,9 @@
-"""Shard store: the ends of each recording, 16-bit, one .npy a species that numpy maps.
+"""Clip store: head and tail of each recording, 16-bit, one memory-mapped .npy file per species.
 
-A recording keeps its first and last `clip_s + shift_s` seconds, or all of it when it is shorter
-than both; each is scaled to the full 16 bits, so that a very quiet one loses nothing. The index
-has a checksum of each, so that it tells by itself whether the sound is the same.
+The store holds the first and last `clip_s + shift_s` seconds of each recording, or the whole
+recording if it is no longer than both. Each recording is scaled to the full 16-bit range, so that
+a very quiet one loses nothing. The index has one checksum per recording, so the index alone shows
+whether a sound has changed.
 
     shard   |--head--|--tail--|--whole short recording--|--head--|--tail--| ...
 """
@@ -19,12 +20,12 @@ from birdclef.params import ClipsParams
 
 
 class ClipStore:
-    """Reads what `pack_shard` wrote, by recording id, without loading shards."""
+    """Reads the shards of `pack_shard` by recording id; shards are memory-mapped, not loaded."""
 
     def __init__(self, folder: Path, clips: ClipsParams) -> None:
         self.folder = folder
-        self.part = stored_samples(clips)
-        text = {"recording_id": str, "shard": str}  # a species may be called "nan"
+        self._samples_per_end = stored_samples(clips)
+        text = {"recording_id": str, "shard": str}  # a species code may be "nan"
         index = pd.read_csv(folder / "index.csv", dtype=text, keep_default_na=False)
         self._rows = {row[0]: row[1:] for row in index.itertuples(index=False, name=None)}
         self._shards: dict[str, npt.NDArray[np.int16]] = {}
@@ -43,16 +44,16 @@ class ClipStore:
         return samples.astype(np.float32) * np.float32(scale)
 
     def head(self, recording_id: str) -> Waveform:
-        """First seconds of a recording, (sample,) at its own level, at most a stored part."""
-        return self._read(recording_id, slice(None, self.part))
+        """First `clip_s + shift_s` seconds of a recording, or all, at its own level, (sample,)."""
+        return self._read(recording_id, slice(None, self._samples_per_end))
 
     def tail(self, recording_id: str) -> Waveform:
-        """Last seconds of a recording, likewise."""
-        return self._read(recording_id, slice(-self.part, None))
+        """Last `clip_s + shift_s` seconds of a recording, or all, at its own level, (sample,)."""
+        return self._read(recording_id, slice(-self._samples_per_end, None))
 
 
 def random_crop(waveform: Waveform, length: int, rng: np.random.Generator) -> Waveform:
-    """Cut `length` samples at a random place, or pad with zeros at a random offset."""
+    """Cut `length` samples at a random offset, or pad a shorter waveform with zeros around it."""
     spare = len(waveform) - length
     start = int(rng.integers(0, abs(spare) + 1))
     if spare >= 0:
@@ -61,7 +62,7 @@ def random_crop(waveform: Waveform, length: int, rng: np.random.Generator) -> Wa
 
 
 def first_clip(waveform: Waveform, length: int) -> Waveform:
-    """The first `length` samples, centred between zeros when there are fewer."""
+    """First `length` samples; a shorter waveform is centred between zeros."""
     missing = length - len(waveform)
     if missing <= 0:
         return waveform[:length]

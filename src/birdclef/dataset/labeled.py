@@ -1,4 +1,4 @@
-"""Put index, folds and clip store together into what one fold trains and is scored on."""
+"""Join index, folds and clip store into the data that each fold is trained and scored on."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from birdclef.params import ClipsParams, ParamsError, Scheme
 
 
 class LabeledData(NamedTuple):
-    """Every usable labelled recording, in a fixed order, and the fold that holds it out."""
+    """Every usable labelled recording, in a fixed order, and the fold that holds each one out."""
 
     clips: LabeledClips
     primary_labels: list[str]
@@ -24,29 +24,34 @@ class LabeledData(NamedTuple):
     species: list[str]
 
     def split(self, fold: int, scheme: Scheme) -> tuple[Indices, Indices]:
-        """Positions to train on and to validate on; with scheme `all` every one and none.
+        """Split the recordings into training and validation.
+
+        Returns:
+            Positions to train on and positions to validate on. Scheme `all` trains on every
+            recording and validates on none.
 
         Raises:
-            ParamsError: either is empty in scheme `grouped`.
+            ParamsError: the scheme is `grouped` and one of the two parts is empty.
         """
         if scheme == "all":
             return np.arange(len(self.folds)), np.zeros(0, np.int64)
         held_out = self.folds == fold
         if held_out.all() or not held_out.any():
             raise ParamsError(
-                f"fold {fold} holds {held_out.sum()} of {len(held_out)} recordings: nothing is left"
-                " to train or to validate on; lower folds.count or add recordings"
+                f"fold {fold} holds out {held_out.sum()} of {len(held_out)} recordings, but"
+                " training and validation need at least one each; lower folds.count or add"
+                " recordings"
             )
         return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
     def without_recordings(self, train: Indices) -> list[str]:
-        """Species that a model trained on these positions has never heard."""
-        heard = self.clips.targets[train].sum(axis=0)
-        return [name for name, count in zip(self.species, heard, strict=True) if not count]
+        """Species that are the target of none of the training recordings at these positions."""
+        positives = self.clips.targets[train].sum(axis=0)
+        return [name for name, count in zip(self.species, positives, strict=True) if not count]
 
 
 def load_labeled(clips: ClipsParams, index: Path = INDEX, store: Path = CLIPS) -> LabeledData:
-    """Read the labelled recordings that preprocessing could decode."""
+    """Load the labelled recordings that preprocessing could decode, sorted by id."""
     recordings = read_recordings(index / "kept.csv")
     folds = pd.read_csv(index / "folds.csv", dtype={"recording_id": str})
     recordings = recordings.merge(folds, on="recording_id", validate="one_to_one")

@@ -1,4 +1,4 @@
-"""Label cells to training vectors."""
+"""Turn labels of recordings and soundscape windows into target vectors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from birdclef.params import ParamsError
 
 
 def multi_hot(cells: Sequence[str], species: Sequence[str]) -> Matrix:
-    """Cells of blank-separated codes -> (row, species) of 0 and 1.
+    """Encode cells of blank-separated species codes as a matrix of 0 and 1, (row, species).
 
     Raises:
         ValueError: a code is not in `species`.
@@ -27,11 +27,11 @@ def multi_hot(cells: Sequence[str], species: Sequence[str]) -> Matrix:
 
 
 def targets_and_masks(recordings: pd.DataFrame, species: Sequence[str]) -> tuple[Matrix, Matrix]:
-    """Training vectors of a recording table, each (recording, species).
+    """Compute targets and loss masks of a table of recordings, (recording, species) each.
 
-    Targets are 1 for the primary label and the labels joined to it. A secondary label may or may
-    not be heard in the clip: it is no target, and its mask is 0, which takes it out of the loss.
-    Masks are 1 everywhere else, targets included.
+    Targets are 1 for the primary label and the joint labels. A species that is only in the
+    secondary labels may or may not be audible in the clip: its target is 0, and its mask is 0,
+    which excludes it from the loss. Masks are 1 everywhere else, targets included.
     """
     positives = recordings["primary_label"] + " " + recordings["joint_labels"]
     targets = multi_hot(positives.tolist(), species)
@@ -40,17 +40,18 @@ def targets_and_masks(recordings: pd.DataFrame, species: Sequence[str]) -> tuple
 
 
 def label_windows(windows: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """Give windows of soundscapes their labels; windows that nobody labelled are left out.
+    """Join windows of soundscapes with their labels, and leave out windows without a label row.
 
     Args:
-        windows: soundscape_id, start_s, end_s.
-        labels: the same and labels, codes separated by blanks, empty where nothing is heard.
+        windows: Columns soundscape_id, start_s, end_s.
+        labels: The same columns, and `labels`: codes separated by blanks, empty for a window
+            without any species.
 
     Returns:
-        The labelled windows with a column `labels` and their position in `windows` as index.
+        The labelled windows with the column `labels`; the index is the position in `windows`.
 
     Raises:
-        ParamsError: there are labels, but none is for a window of this length.
+        ParamsError: there are labels, but none of them matches a window.
     """
     keys = ["soundscape_id", "start_s", "end_s"]
     labels = labels.astype({"start_s": float, "end_s": float})
@@ -58,19 +59,20 @@ def label_windows(windows: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     if len(labels) and len(windows) and joined.empty:
         row = labels.iloc[0]
         raise ParamsError(
-            f"no label of {len(labels)} is for a window of clips.clip_s ="
-            f" {windows['end_s'].iloc[0] - windows['start_s'].iloc[0]:g} s; the first is for"
-            f" {row['soundscape_id']} from {row['start_s']:g} to {row['end_s']:g} s"
+            f"none of {len(labels)} labels is for a window of clips.clip_s ="
+            f" {windows['end_s'].iloc[0] - windows['start_s'].iloc[0]:g} s; the first label is for"
+            f" {row['soundscape_id']} from {row['start_s']:g} to {row['end_s']:g} s;"
+            " set clips.clip_s to the length of the labelled windows"
         )
     return joined.set_index("index")
 
 
 def read_labels(path: Path) -> pd.DataFrame:
-    """Read the labels of soundscapes that indexing wrote."""
+    """Read the table of soundscape labels that the stage index wrote."""
     text = {"soundscape_id": str, "labels": str}
     return pd.read_csv(path, dtype=text, keep_default_na=False)
 
 
 def window_targets(labeled: pd.DataFrame, species: list[str]) -> Matrix:
-    """(window, species) of 0 and 1 from the column `labels`."""
+    """Targets of windows from their column `labels`: 0 and 1, (window, species)."""
     return multi_hot(labeled["labels"].tolist(), species)

@@ -1,4 +1,4 @@
-"""Macro ROC-AUC as BirdCLEF scores it, and how sure a difference is."""
+"""Macro ROC-AUC as BirdCLEF scores it, and the confidence interval of a difference."""
 
 from collections.abc import Sequence
 
@@ -9,29 +9,30 @@ from birdclef.common.arrays import Matrix
 
 
 def roc_auc_per_species(targets: Matrix, scores: Matrix, masks: Matrix | None = None) -> Matrix:
-    """ROC-AUC of each species by the rank-sum formula, ties counted half.
+    """ROC-AUC of each species by the rank-sum formula; ties count half.
 
     Args:
         targets: (row, species), 0 or 1.
-        scores: (row, species), any monotone function of probability.
-        masks: (row, species), 0 where the truth is unknown and the row is left out; None: none is.
+        scores: (row, species), any increasing function of probability.
+        masks: (row, species), 0 where the truth is unknown: the row is left out for that species.
+            None leaves out nothing.
 
     Returns:
         (species,), NaN where a species has no positive or no negative row.
     """
     known = np.ones(targets.shape, bool) if masks is None else masks > 0
-    scores = np.where(known, scores, -np.inf)  # ranked lowest, then their ranks taken off
-    ranks = rankdata(scores, axis=0) - (~known).sum(axis=0)
+    scores = np.where(known, scores, -np.inf)  # unknown rows rank lowest
+    ranks = rankdata(scores, axis=0) - (~known).sum(axis=0)  # ranks among the known rows
     positive = (targets > 0) & known
     n_positive, n_negative = positive.sum(axis=0), (~positive & known).sum(axis=0)
     rank_sum = np.where(positive, ranks, 0).sum(axis=0)
     pairs = n_positive * n_negative
-    above = rank_sum - n_positive * (n_positive + 1) / 2
-    return np.divide(above, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    ordered_pairs = rank_sum - n_positive * (n_positive + 1) / 2  # the positive row scores higher
+    return np.divide(ordered_pairs, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
 
 
 def macro_roc_auc(targets: Matrix, scores: Matrix, masks: Matrix | None = None) -> float:
-    """Mean ROC-AUC over the species that have positive and negative rows; NaN if none has."""
+    """Mean ROC-AUC over the species that have positive and negative rows; NaN if there are none."""
     per_species = roc_auc_per_species(targets, scores, masks)
     scored = per_species[~np.isnan(per_species)]
     return float(scored.mean()) if len(scored) else float("nan")
@@ -45,19 +46,22 @@ def bootstrap_difference(
     n_resamples: int,
     seed: int,
 ) -> tuple[float, float]:
-    """95 % interval of macro ROC-AUC after minus before, whole groups resampled.
+    """95 % bootstrap interval of a difference in macro ROC-AUC, `after` minus `before`.
 
-    Windows of one soundscape are alike, so soundscapes are the units that are drawn.
+    Whole soundscapes are resampled, not single windows, because windows of one soundscape are
+    alike.
 
     Args:
-        targets: (row, species).
-        before, after: the same, once a seed; differences are averaged over seeds.
+        targets: (row, species), 0 or 1.
+        before, after: Scores, one (row, species) matrix per training seed. Each ROC-AUC is
+            averaged over these seeds.
         groups: (row,), the soundscape of each row.
-        n_resamples: draws of as many groups as there are, with replacement.
-        seed: of the draws.
+        n_resamples: Number of resamples. Each draws as many groups as there are, with
+            replacement.
+        seed: Seed of the resampling.
 
     Returns:
-        Lower and upper bound, the 2.5 and 97.5 percentiles.
+        Lower and upper bound: the 2.5th and 97.5th percentiles.
     """
     names, group_of = np.unique(np.asarray(groups), return_inverse=True)
     rows_of = [np.flatnonzero(group_of == i) for i in range(len(names))]
@@ -66,10 +70,10 @@ def bootstrap_difference(
     for _ in range(n_resamples):
         drawn = rng.integers(0, len(names), len(names))
         rows = np.concatenate([rows_of[i] for i in drawn])
-        scores = [
-            np.mean([macro_roc_auc(targets[rows], of_seed[rows]) for of_seed in level])
-            for level in (before, after)
+        means = [
+            np.mean([macro_roc_auc(targets[rows], scores[rows]) for scores in scores_per_seed])
+            for scores_per_seed in (before, after)
         ]
-        differences.append(scores[1] - scores[0])
+        differences.append(means[1] - means[0])
     low, high = np.nanpercentile(differences, [2.5, 97.5])
     return float(low), float(high)

@@ -1,7 +1,7 @@
-"""Soundscape store: one 16-bit FLAC at the model's rate a soundscape, read window by window.
+"""Soundscape store: one 16-bit FLAC file per soundscape, at the model's sample rate.
 
-FLAC is integer arithmetic: the same samples give the same bytes on any machine, and a window is
-found and read in about 2 ms anywhere in a file, at 0.35-0.41 of the bytes of 16-bit PCM.
+FLAC uses integer arithmetic, so the same samples give the same bytes on any machine. Reading one
+window takes about 2 ms anywhere in a file. The files take 0.35-0.41 of the bytes of 16-bit PCM.
 """
 
 from pathlib import Path
@@ -17,14 +17,14 @@ from birdclef.params import ClipsParams
 
 
 def windows(soundscapes: pd.DataFrame, clips: ClipsParams) -> pd.DataFrame:
-    """List the windows of soundscapes, one clip long each, the last padded when it is cut short.
+    """List the windows of soundscapes, each one clip long; the last may extend past the end.
 
     Args:
-        soundscapes: columns soundscape_id and samples.
-        clips: rate and length.
+        soundscapes: Columns soundscape_id and samples.
+        clips: Sample rate and clip length.
 
     Returns:
-        Columns soundscape_id, start_s, end_s, in the order of the table and of time.
+        Columns soundscape_id, start_s, end_s; the order is that of `soundscapes`, then by time.
     """
     counts = -(-soundscapes["samples"].to_numpy() // clip_samples(clips))
     ids = np.repeat(soundscapes["soundscape_id"].to_numpy(dtype=object), counts)
@@ -34,7 +34,7 @@ def windows(soundscapes: pd.DataFrame, clips: ClipsParams) -> pd.DataFrame:
 
 
 def read_window(path: Path, start_s: float, clips: ClipsParams) -> Waveform:
-    """One clip of a stored soundscape, (sample,), zeros after the soundscape's end."""
+    """Read one clip of a stored soundscape, (sample,), with zeros after the soundscape's end."""
     with soundfile.SoundFile(path) as file:
         file.seek(round(start_s * clips.sample_rate_hz))
         return file.read(clip_samples(clips), dtype="float32", fill_value=0.0)
@@ -43,4 +43,5 @@ def read_window(path: Path, start_s: float, clips: ClipsParams) -> Waveform:
 def read_windows(kind: Kind, clips: ClipsParams, store: Path = SOUNDSCAPES) -> pd.DataFrame:
     """List the windows of the stored soundscapes of one kind, as `windows` does."""
     table = pd.read_csv(store / f"{kind}.csv", dtype={"soundscape_id": str}, keep_default_na=False)
-    return windows(table.astype({"samples": "int64"}), clips)  # which no row would tell
+    # pandas cannot infer a number type from an empty table
+    return windows(table.astype({"samples": "int64"}), clips)

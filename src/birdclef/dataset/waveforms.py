@@ -1,7 +1,7 @@
-"""What a training step reads: crops of labelled recordings and windows of soundscapes.
+"""Datasets for training and validation: clips of labelled recordings, windows of soundscapes.
 
-Every random choice comes from (seed, epoch, place in the epoch), so that neither the number of
-loader processes nor a resumed run changes a single sample.
+Random choices take their generator from the caller, which seeds it with (seed, epoch, position in
+the epoch). Thus neither the number of loader processes nor a resumed run changes a sample.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ Example = tuple[Tensor, Tensor, Tensor]  # waveform (sample,), targets (species,
 
 
 class LabeledClips(Dataset[Tensor]):
-    """Focal recordings: a random crop for training, the first clip for validation."""
+    """Clips of focal recordings: a random crop for training, the first clip for validation."""
 
     def __init__(
         self,
@@ -41,12 +41,12 @@ class LabeledClips(Dataset[Tensor]):
         return len(self.recording_ids)
 
     def __getitem__(self, index: int) -> Tensor:
-        """The validation clip: the first seconds, centred when shorter."""
+        """The validation clip, (sample,): the first seconds; a shorter recording is centred."""
         head = self.store.head(self.recording_ids[index])
         return torch.from_numpy(first_clip(head, clip_samples(self.clips)))
 
     def random_clip(self, index: int, rng: np.random.Generator) -> Example:
-        """A training clip: head or tail with equal chance, cropped or padded at random."""
+        """A training clip: head or tail with equal probability, cropped or padded at random."""
         read = self.store.head if rng.random() < 0.5 else self.store.tail
         waveform = random_crop(read(self.recording_ids[index]), clip_samples(self.clips), rng)
         targets, mask = self.targets[index], self.masks[index]
@@ -56,7 +56,7 @@ class LabeledClips(Dataset[Tensor]):
 class SoundscapeWindows(Dataset[Tensor]):
     """Windows of stored soundscapes, (sample,) each, read one by one.
 
-    Twelve bytes are held a window, since each loader process has its own copy.
+    Only twelve bytes per window stay in memory, because each loader process has its own copy.
     """
 
     def __init__(
