@@ -3,15 +3,29 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from birdclef.audio.pack_clips import INDEX_COLUMNS, pack_shard
+from birdclef.audio.pack_clips import INDEX_COLUMNS, Packed, pack_shard
 from birdclef.dataset.clips import ClipStore
 from birdclef.dataset.waveforms import LabeledClips
 from birdclef.params import Params
 from sounds import RATE_HZ, tone, write
 
 SPECIES = ["high", "low"]
+
+
+def pack(folder: Path, files: dict[str, npt.NDArray[np.float32]], params: Params) -> Packed:
+    """Write sounds to `folder/raw` and pack them as one species into `folder/store`."""
+    rows = []
+    for name, samples in files.items():
+        write(folder / "raw" / f"{name}.wav", samples)
+        rows.append((name, f"{name}.wav"))
+    (folder / "store").mkdir()
+    packed = pack_shard("bird", rows, folder / "raw", folder / "store", params.clips)
+    index = pd.DataFrame(packed.stored, columns=INDEX_COLUMNS)
+    index.to_csv(folder / "store" / "index.csv", index=False)
+    return packed
 
 
 def labeled_clips(folder: Path, params: Params, recordings: int = 16) -> LabeledClips:
