@@ -48,10 +48,10 @@ def test_a_recording_corrected_twice_is_an_error(tmp_path: Path) -> None:
         read_corrections(tmp_path / "c.csv")
 
 
-def test_missing_tables_name_their_cure(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_table_names_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"c\.csv not found; index\.corrections in params\.yaml"):
         read_corrections(tmp_path / "c.csv")
-    with pytest.raises(TableError, match=r"r\.csv not found; `dvc repro preprocess` writes it"):
+    with pytest.raises(TableError, match=r"r\.csv not found; run `dvc repro preprocess`"):
         read_recordings(tmp_path / "r.csv")
 
 
