@@ -64,7 +64,7 @@ def test_corrections_need_recording_label_and_a_known_species() -> None:
     assert list(rows["primary_label"]) == ["a", "b", "a", "a"]
 
 
-def test_a_species_has_the_first_names_that_there_are() -> None:
+def test_a_species_takes_the_first_names_that_are_not_empty() -> None:
     rows = pd.DataFrame(
         [("b", "", "B"), ("a", "Sp a", ""), ("b", "Sp b", "Bee")],
         columns=["primary_label", "scientific_name", "common_name"],

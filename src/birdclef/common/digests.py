@@ -14,7 +14,7 @@ def digest(*parts: object) -> str:
     Returns:
         The key, as 64 hexadecimal digits.
     """
-    whole = hashlib.sha256()
+    key = hashlib.sha256()
     for part in parts:
         data = (
             _file_digest(part)
@@ -22,8 +22,8 @@ def digest(*parts: object) -> str:
             else repr(part).encode("utf-8", "surrogateescape")
         )
         # Digests have equal length, so different lists of parts never join to the same bytes.
-        whole.update(hashlib.sha256(data).digest())
-    return whole.hexdigest()
+        key.update(hashlib.sha256(data).digest())
+    return key.hexdigest()
 
 
 def _file_digest(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 def flatten(
     values: Mapping[str, Any], separator: str = ".", prefix: str = ""
 ) -> Iterator[tuple[str, Any]]:
-    """Yield (joined name, value) per value that is not a mapping, in order; lists stay whole."""
+    """Yield (joined name, value) per value that is not a mapping, in order; a list is a value."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flatten(value, separator, f"{prefix}{name}{separator}")
