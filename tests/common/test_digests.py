@@ -1,4 +1,4 @@
-"""Equal inputs have equal keys, and any other input has another."""
+"""Equal inputs give equal keys, and different inputs give different keys."""
 
 from pathlib import Path
 

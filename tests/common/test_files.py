@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and the same values give the same bytes."""
+"""Files are written completely or not at all, and the same values give the same bytes."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tables from outside: text stays text, lists are data, and errors name what is wrong."""
+"""Tables from outside: text stays text, lists are data, and errors name the fault."""
 
 from pathlib import Path
 
@@ -34,13 +34,14 @@ def test_rows_are_numbered_as_a_spreadsheet_does(tmp_path: Path) -> None:
     assert table["name"].to_dict() == {2: "two\nlines", 4: "", 5: ""}
 
 
-def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_a_name(tmp_path: Path) -> None:
     assert list(read_table(write(tmp_path / "t.csv", "id\na\n", "utf-8-sig"), ["id"])) == ["id"]
 
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "id,name\n1,a\n")
-    with pytest.raises(TableError, match=r"t\.csv lacks the columns x, y; present are id, name"):
+    match = r"t\.csv lacks the columns x, y; its columns are id, name"
+    with pytest.raises(TableError, match=match):
         read_table(path, ["id", "x", "y"])
 
 
@@ -89,7 +90,7 @@ def test_names_are_parsed() -> None:
     ],
     ids=lambda cell: cell[:20],
 )
-def test_anything_else_than_a_list_of_strings_is_refused(cell: str) -> None:
+def test_anything_but_a_list_of_strings_is_refused(cell: str) -> None:
     assert parse_names(cell) is None
 
 

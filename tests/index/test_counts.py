@@ -1,4 +1,4 @@
-"""The counts that people look at add up."""
+"""The counts for metrics, plots and the screen add up."""
 
 import pandas as pd
 

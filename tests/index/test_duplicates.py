@@ -1,4 +1,4 @@
-"""Which of two recordings with one sound is kept, and what its labels become."""
+"""Which of two recordings with the same sound is kept, and what its labels become."""
 
 from random import Random
 from typing import Any
@@ -71,7 +71,7 @@ def test_across_species_both_stay_with_both_labels_and_together() -> None:
 
 
 def test_excerpts_of_a_dropped_whole_stay_and_stay_together() -> None:
-    """Neither excerpt is in the other; the whole, which would leak one to the other, is gone."""
+    """Neither excerpt contains the other, and the recording that contains both is dropped."""
     table = rows(("A", OWN, "a"), ("B", OWN, "a"), ("W", NEWER, "a"))
     found = resolve(table, [pair("A", "W"), pair("B", "W")], {"W": 60.0})
     assert kept(found) == {"A": "a", "B": "a"}
@@ -80,7 +80,7 @@ def test_excerpts_of_a_dropped_whole_stay_and_stay_together() -> None:
 
 
 def test_a_label_reaches_the_kept_one_through_the_dropped_one() -> None:
-    """B is dropped for A and is also C's sound: A and C may not be parted."""
+    """B is dropped in favour of A and shares sound with C: A and C must be in the same fold."""
     table = rows(("A", OWN, "a"), ("B", OWN, "a"), ("C", OWN, "c"))
     found = resolve(table, [pair("A", "B"), pair("B", "C")], {})
     assert kept(found) == {"A": "a", "C": "c a"}

@@ -1,4 +1,4 @@
-"""Peaks follow the sound: where a tone is, whatever its level, and wherever the file is cut."""
+"""Peaks follow the sound: a tone has a peak where it is, at any level and after any cut."""
 
 from pathlib import Path
 
@@ -53,12 +53,12 @@ def test_silence_and_shorter_than_a_frame_have_no_peaks_or_few() -> None:
 
 
 def test_noise_has_about_as_many_peaks_as_the_constants_say() -> None:
-    """Memory and time of the matching are reckoned from it."""
+    """The estimates of memory and time for matching are based on this number."""
     noise = np.random.default_rng(0).standard_normal(20 * SAMPLE_RATE_HZ).astype(np.float32)
     assert 12 * 20 < len(find_peaks(noise)) < 40 * 20
 
 
-def test_decoding_stops_where_told(tmp_path: Path) -> None:
+def test_decoding_stops_at_max_s(tmp_path: Path) -> None:
     path = write(tmp_path / "a.ogg", song(25, seed=1))
     whole, part = fingerprint(path, 100.0), fingerprint(path, 12.5)
     assert (whole.length_s, part.length_s) == (pytest.approx(25, abs=0.01), 12.5)

@@ -1,4 +1,4 @@
-"""What is on disk: found once, judged by name, size and where links lead."""
+"""Files on disk are listed once and checked by name, size and link target."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_audio_is_listed_by_label(root: Path) -> None:
     assert list(list_audio(root)) == ["a/XC1.mp3", "b/XC2.ogg"]
 
 
-def test_files_are_there_and_not_empty(root: Path) -> None:
+def test_a_usable_file_exists_and_is_not_empty(root: Path) -> None:
     touch_audio(root / "good.ogg")
     touch_audio(root / "empty.ogg", b"")
     (root / "folder.ogg").mkdir()
@@ -40,7 +40,7 @@ def test_files_are_there_and_not_empty(root: Path) -> None:
     assert problem(root, "other.ogg", root) == "missing on disk"
 
 
-def test_links_may_lead_about_inside_but_not_out(root: Path) -> None:
+def test_links_must_not_point_outside_the_root(root: Path) -> None:
     inside = touch_audio(root / "x" / "inside.ogg")
     outside = touch_audio(root.parent / "secret" / "outside.ogg")
     (root / "a").mkdir()
@@ -54,7 +54,7 @@ def test_links_may_lead_about_inside_but_not_out(root: Path) -> None:
     assert problem(root / "a", "loop.ogg", root) == "missing on disk"
 
 
-def test_a_linked_folder_may_not_lead_out_either(root: Path) -> None:
+def test_linked_folders_must_not_point_outside_the_root_either(root: Path) -> None:
     touch_audio(root.parent / "secret" / "outside.ogg")
     (root / "b").symlink_to(root.parent / "secret")
     files = list_audio(root)
@@ -71,5 +71,6 @@ def test_the_root_itself_may_be_a_link(root: Path) -> None:
 
 def test_leaving_the_root_is_an_error_that_names_the_way_out(root: Path) -> None:
     (root / "birdclef-2024").symlink_to(root.parent)
-    with pytest.raises(SourceError, match=r"birdclef-2024 is a link that leaves data\.root"):
+    match = r"birdclef-2024 is a link that points outside data\.root"
+    with pytest.raises(SourceError, match=match):
         require_inside(root / "birdclef-2024", root)

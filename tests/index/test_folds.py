@@ -39,7 +39,7 @@ def table(rows: Rows) -> pd.DataFrame:
 
 
 def solo(label: str, numbers: range) -> Rows:
-    """Recordings of one species, each by somebody else."""
+    """Recordings of one species, each by another recordist."""
     return [(f"XC{n}", label, "", f"Recordist {n}") for n in numbers]
 
 
@@ -49,7 +49,7 @@ def group_of(rows: Rows, *together: tuple[str, str]) -> dict[str, str]:
 
 
 def belong_together(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """The rule, said once more: takes of one id, or one recordist's of one species."""
+    """The rule, stated independently: takes of one id, or one species by one recordist."""
     labels = {one[1], *one[2].split()} & {other[1], *other[2].split()}
     known = one[3] not in ("", "unknown")
     same_take = one[0].rstrip("ABC") == other[0].rstrip("ABC")
@@ -58,7 +58,7 @@ def belong_together(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 @settings(deadline=None)
 @given(TABLES, st.integers(2, 4), st.integers(0, 3), st.randoms())
-def test_folds_part_nothing_that_belongs_together(
+def test_folds_split_nothing_that_belongs_together(
     rows: Rows, count: int, seed: int, random: Random
 ) -> None:
     recordings = table(rows)
@@ -115,7 +115,7 @@ def test_joint_labels_join_groups() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Unknown", "anonymous", " - ", "N/A"])
-def test_nobody_groups_with_nobody(name: str) -> None:
+def test_unknown_recordists_form_no_groups(name: str) -> None:
     assert group_of([("1", "a", "", name), ("2", "a", "", name)]) == {"1": "1", "2": "2"}
 
 
@@ -150,12 +150,12 @@ def test_pairs_of_unknown_recordings_are_an_error() -> None:
 
 def test_too_few_groups_are_an_error_that_names_the_key() -> None:
     rows = [(f"XC{n}", "a", "", "Ann") for n in range(9)]
-    with pytest.raises(FoldsError, match=r"folds\.count = 2 .* 9 recordings make 1"):
+    with pytest.raises(FoldsError, match=r"folds\.count = 2 .* 9 recordings form only 1"):
         assign_folds(table(rows), 2, 0)
 
 
 @pytest.mark.filterwarnings("error")
-def test_species_rarer_than_the_folds_are_no_problem() -> None:
+def test_species_may_have_fewer_recordings_than_folds() -> None:
     rows = solo("a", range(2)) + solo("b", range(10, 11)) + solo("c", range(20, 22))
     assert set(assign_folds(table(rows), 4, 0)["fold"]) == {0, 1, 2, 3}
 

@@ -1,4 +1,4 @@
-"""The same sound is found however it was stored; other sound is not, however alike."""
+"""The same sound is found however it was stored; different sound is not, however similar."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -132,11 +132,11 @@ def test_the_order_of_recordings_does_not_matter() -> None:
     assert find_matches(takes, 0.8) == find_matches(takes, 0.8)
 
 
-def test_sounds_met_everywhere_cost_nothing_and_match_nothing(
+def test_sounds_that_occur_everywhere_cost_nothing_and_match_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As many equal recordings as a hash may be met are found; one more, and it says nothing."""
-    monkeypatch.setattr(matches, "MAX_MEETINGS", 4)
+    """Equal recordings are found up to MAX_OCCURRENCES; with one more, their hashes are skipped."""
+    monkeypatch.setattr(matches, "MAX_OCCURRENCES", 4)
     peaks = find_peaks(song(8, 0, SAMPLE_RATE_HZ))
     assert len(find_matches([peaks] * 2, 0.8)) == 1
     assert find_matches([peaks] * 5, 0.8) == []
@@ -151,5 +151,5 @@ def test_short_or_empty_recordings_match_nothing() -> None:
 
 def test_more_recordings_than_a_key_can_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matches, "MAX_RECORDINGS", 1)
-    with pytest.raises(ValueError, match="2 recordings, at most 1"):
+    with pytest.raises(ValueError, match="at most 1 recordings can be matched, got 2"):
         find_matches([np.zeros(0, np.uint32)] * 2, 0.5)

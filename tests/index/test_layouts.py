@@ -1,4 +1,4 @@
-"""Every year's table becomes the same rows, and rows that could lead astray are marked."""
+"""Every year's table gives the same rows, and unusable rows are marked with a reason."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def read_again(layout: Layout, root: Path, folder: Path) -> pd.DataFrame:
 
 
 def reason(tmp_path: Path, **changes: Any) -> str:
-    """What becomes of one changed row of the competition's table."""
+    """The reason given for one changed row of the competition's table."""
     folder = tmp_path / COMPETITION.source
     (folder / COMPETITION.audio).mkdir(parents=True)
     write_table(folder / COMPETITION.table, [competition_row("aaa", 1, **changes)])
@@ -192,7 +192,7 @@ def test_code_among_the_secondary_labels_is_refused(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def test_numbers_that_are_none_are_empty(tmp_path: Path) -> None:
+def test_numbers_that_cannot_be_parsed_are_missing(tmp_path: Path) -> None:
     row = competition_row("aaa", 1, latitude="Not specified", longitude="", rating="nan")
     found = read(COMPETITION, tmp_path, [row])
     assert found[["latitude", "longitude", "rating"]].isna().all(axis=None)

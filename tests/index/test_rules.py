@@ -48,10 +48,10 @@ def test_a_recording_corrected_twice_is_an_error(tmp_path: Path) -> None:
         read_corrections(tmp_path / "c.csv")
 
 
-def test_missing_tables_name_their_cure(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_table_names_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"c\.csv not found; index\.corrections in params\.yaml"):
         read_corrections(tmp_path / "c.csv")
-    with pytest.raises(TableError, match=r"r\.csv not found; `dvc repro preprocess` writes it"):
+    with pytest.raises(TableError, match=r"r\.csv not found; run `dvc repro preprocess`"):
         read_recordings(tmp_path / "r.csv")
 
 
@@ -64,7 +64,7 @@ def test_corrections_need_recording_label_and_a_known_species() -> None:
     assert list(rows["primary_label"]) == ["a", "b", "a", "a"]
 
 
-def test_a_species_has_the_first_names_that_there_are() -> None:
+def test_a_species_takes_the_first_names_that_are_not_empty() -> None:
     rows = pd.DataFrame(
         [("b", "", "B"), ("a", "Sp a", ""), ("b", "Sp b", "Bee")],
         columns=["primary_label", "scientific_name", "common_name"],

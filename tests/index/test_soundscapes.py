@@ -1,4 +1,4 @@
-"""Soundscapes and their labels: matched by name, and nothing labelled is trained on."""
+"""Soundscapes and labels are matched by name; labelled soundscapes never enter training."""
 
 from pathlib import Path
 from typing import Any
@@ -150,12 +150,12 @@ def test_a_folder_that_leads_out_is_an_error(folder: Path) -> None:
     (folder / "unlabeled_soundscapes" / "u1.ogg").unlink()
     (folder / "unlabeled_soundscapes").rmdir()
     (folder / "unlabeled_soundscapes").symlink_to("/")
-    with pytest.raises(SourceError, match=r"leaves data\.root"):
+    with pytest.raises(SourceError, match=r"outside data\.root"):
         load(folder)
 
 
 def test_a_table_that_leads_out_is_an_error(folder: Path) -> None:
     write_table(folder.parent.parent / "outside.csv", [window("s1", 5, "aaa")])
     (folder / "train_soundscape_labels.csv").symlink_to(folder.parent.parent / "outside.csv")
-    with pytest.raises(SourceError, match=r"labels\.csv is a link that leaves"):
+    with pytest.raises(SourceError, match=r"labels\.csv is a link that points outside"):
         load(folder)

@@ -92,7 +92,7 @@ def test_a_source_that_is_a_link_out_is_an_error(tmp_path: Path) -> None:
     add_source(tmp_path / "elsewhere", COMPETITION, [competition_row("aaa", 1)])
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "birdclef-2024").symlink_to(tmp_path / "elsewhere" / "birdclef-2024")
-    with pytest.raises(SourceError, match=r"leaves data\.root"):
+    with pytest.raises(SourceError, match=r"outside data\.root"):
         find_source(COMPETITION, tmp_path / "data")
 
 
@@ -132,7 +132,7 @@ def test_a_table_that_is_a_link_out_is_an_error(tmp_path: Path) -> None:
     table = folder / COMPETITION.table
     table.rename(tmp_path / "outside.csv")
     table.symlink_to(tmp_path / "outside.csv")
-    with pytest.raises(SourceError, match=r"train_metadata\.csv is a link that leaves"):
+    with pytest.raises(SourceError, match=r"train_metadata\.csv is a link that points outside"):
         load(root)
 
 
@@ -229,7 +229,7 @@ def test_files_that_no_row_lists_are_ignored_and_counted(tmp_path: Path) -> None
 def test_a_competition_without_a_usable_recording_is_an_error(tmp_path: Path) -> None:
     folder = add_source(tmp_path, COMPETITION, [competition_row("aaa", 1)])
     (folder / "train_audio" / "aaa" / "XC1.ogg").unlink()
-    with pytest.raises(SourceError, match=r"no usable recording of 1 rows: .*missing_on_disk"):
+    with pytest.raises(SourceError, match=r"no usable recording in 1 rows: .*missing_on_disk"):
         load(tmp_path)
 
 
@@ -249,7 +249,7 @@ def test_missing_sources_are_one_line_each_and_nothing_is_added(tmp_path: Path) 
     assert [note.split(":")[0] for note in found.notes] == [layout.source for layout in EXTRAS]
 
 
-def test_the_newest_source_has_an_id_and_the_competition_before_all(tmp_path: Path) -> None:
+def test_an_id_comes_from_the_competition_or_else_the_newest_source(tmp_path: Path) -> None:
     add_source(tmp_path, COMPETITION, [competition_row("aaa", 1), competition_row("bbb", 9)])
     add_source(tmp_path, Y2023, [competition_row("aaa", n) for n in (1, 2)])
     add_source(tmp_path, Y2022, [competition_row("bbb", n) for n in (2, 3)])
@@ -282,7 +282,7 @@ def test_other_species_are_dropped_and_counted_and_never_guessed(tmp_path: Path)
     assert found.set_aside.empty
 
 
-def test_a_corrected_extra_is_judged_by_its_true_label(tmp_path: Path) -> None:
+def test_a_corrected_extra_is_selected_by_its_true_label(tmp_path: Path) -> None:
     add_source(tmp_path, COMPETITION, [competition_row("aaa", 1)])
     add_source(tmp_path, Y2023, [competition_row("zzz", 2), competition_row("zzz", 3)])
     found = extras(tmp_path, corrections(("XC2", "zzz", "aaa")))
@@ -326,7 +326,7 @@ def test_xeno_canto_without_its_table_says_so(tmp_path: Path) -> None:
     (folder / XENO_CANTO.table).unlink()
     found = extras(tmp_path)
     assert ids(found.recordings) == ["XC2"]
-    assert any("the folders are the index" in note for note in found.notes)
+    assert any("recordings are listed from the folders" in note for note in found.notes)
 
 
 def test_the_screen_shows_every_count() -> None:

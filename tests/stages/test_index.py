@@ -58,7 +58,7 @@ def outputs(workspace: Path) -> dict[str, bytes]:
 def test_one_species_is_refused_before_anything_is_written(workspace: Path) -> None:
     folder = workspace / "data" / "demo" / "birdclef-2024"
     write_table(folder / "train_metadata.csv", [competition_row("a", n) for n in range(8)])
-    with pytest.raises(SourceError, match=r"train_metadata\.csv has one species, a: there is noth"):
+    with pytest.raises(SourceError, match=r"train_metadata\.csv has only one species, a,"):
         index.main()
     assert not (workspace / "data/index").exists()
 

@@ -1,1 +1,1 @@
-"""What every room may use: files, tables, numbers, names; no other room, no torch."""
+"""Shared helpers for files, tables, numbers and names; they import no other package, no torch."""

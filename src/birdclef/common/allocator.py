@@ -1,4 +1,4 @@
-"""The allocator: freed memory is kept for the next item instead of given back to the kernel."""
+"""Memory allocator settings: keep freed memory for reuse instead of returning it to the kernel."""
 
 import ctypes
 import sys
@@ -9,15 +9,18 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 
 @cache
 def keep_freed_memory() -> None:
-    """Stop glibc from giving freed memory back to the kernel; once a process is enough.
+    """Stop glibc from returning freed memory to the kernel, for the rest of this process.
 
-    A training step frees and takes hundreds of megabytes, a decoder a few for each file. On a
-    virtual machine fetching the pages anew each time cost 30 % of training
-    (benchmarks/speed/training_step.py) and, on a busy one, 14-41 % of packing a shard.
+    A training step frees and allocates hundreds of megabytes; a decoder frees and allocates a few
+    megabytes per file. On a virtual machine, getting these pages from the kernel again each time
+    took 30 % of the training time (benchmarks/speed/training_step.py). On a busy machine it took
+    14-41 % of the time to pack a shard.
+
+    The function does nothing on systems other than Linux and where the C library has no mallopt.
     """
     if sys.platform != "linux":
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has no mallopt
     if mallopt is not None:
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

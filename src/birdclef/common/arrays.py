@@ -1,4 +1,4 @@
-"""Types of arrays that several rooms exchange; shapes stand where they are used."""
+"""Array types that several packages exchange; the functions that use them state shapes."""
 
 import numpy as np
 import numpy.typing as npt

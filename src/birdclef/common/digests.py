@@ -1,28 +1,29 @@
-"""SHA-256 keys: equal inputs have equal keys."""
+"""SHA-256 keys: equal inputs give equal keys, different inputs give different keys."""
 
 import hashlib
 from pathlib import Path
 
 
 def digest(*parts: object) -> str:
-    """Hash of values, in order.
+    """Hash values in the order given.
 
     Args:
-        parts: a Path stands for the content of its file; any other value for its repr, which
-            must say all of it: plain values, or mappings and lists of plain values.
+        parts: The content of the file is hashed for a Path, the repr for any other value. The repr
+            must contain the whole value: pass plain values, or mappings and lists of plain values.
 
     Returns:
-        64 hexadecimal digits.
+        The key, as 64 hexadecimal digits.
     """
-    whole = hashlib.sha256()
+    key = hashlib.sha256()
     for part in parts:
         data = (
             _file_digest(part)
             if isinstance(part, Path)
             else repr(part).encode("utf-8", "surrogateescape")
         )
-        whole.update(hashlib.sha256(data).digest())  # of equal length, so that no two lists agree
-    return whole.hexdigest()
+        # Digests have equal length, so different lists of parts never join to the same bytes.
+        key.update(hashlib.sha256(data).digest())
+    return key.hexdigest()
 
 
 def _file_digest(path: Path) -> bytes:

@@ -1,9 +1,9 @@
-"""Names that rooms agree on: where outputs lie, which suffixes are sound, parts of a model file."""
+"""Names shared by several packages: output paths, audio suffixes, names in the model file."""
 
 from pathlib import Path
 from typing import Literal
 
-# outputs of the pipeline, relative to the repository
+# outputs of the pipeline, relative to the root of the repository
 INDEX = Path("data/index")
 CLIPS = Path("data/clips")
 SOUNDSCAPES = Path("data/soundscapes")
@@ -12,19 +12,19 @@ TRAINED = Path("models/trained")
 MODEL = Path("models/birdclef.onnx")
 METRICS = Path("metrics")
 
-# what every training reads
+# the input files of every training run
 INPUT_FILES = [
     *(INDEX / name for name in ("species.csv", "kept.csv", "folds.csv")),
     CLIPS / "index.csv",
 ]
 
-# of files that libsndfile decodes
+# suffixes of the audio formats that libsndfile decodes
 AUDIO_SUFFIXES = (
     *(".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".aif", ".aiff"),
     *(".au", ".caf", ".rf64", ".w64"),
 )
 
-Kind = Literal["unlabeled", "labeled"]  # of soundscapes
+Kind = Literal["unlabeled", "labeled"]  # the two kinds of soundscapes
 
-# names inside the exported file; the image is what the mel hands to the networks
+# names inside the exported file; the image is the mel spectrogram, which the networks read
 INPUT, IMAGE, OUTPUT, METADATA = "waveform", "image", "probabilities", "birdclef"

@@ -1,4 +1,4 @@
-"""Logits, probabilities, and probabilities that are calibrated."""
+"""Logits, probabilities and calibrated probabilities."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,22 +11,23 @@ _EDGE = 1e-7  # probabilities are kept this far from 0 and 1, where logits are i
 
 
 def logit(probabilities: Matrix) -> Matrix:
-    """Log odds of probabilities, finite for 0 and 1 too."""
+    """Convert probabilities to log odds, which stay finite even for 0 and 1."""
     inside = np.clip(probabilities.astype(np.float64), _EDGE, 1 - _EDGE)
     odds: Matrix = (np.log(inside) - np.log1p(-inside)).astype(np.float32)
     return odds
 
 
 def sigmoid(logits: Matrix) -> Matrix:
-    """Logits to probabilities, without overflow at either end."""
+    """Convert logits to probabilities without overflow for very large or very small logits."""
     return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
 
 
 class Curves(NamedTuple):
-    """A calibration curve per species: p becomes sigmoid(slope * logit(p) + offset).
+    """One calibration curve per species: p becomes sigmoid(slope * logit(p) + offset).
 
-    A slope is never negative, so that the order of a species' detections stays. A slope of 0 gives
-    every detection the frequency of the species, where the order is no better than chance.
+    A slope is never negative, so calibration does not reverse the order of a species' detections.
+    A slope of 0 gives every detection of a species the frequency of that species; it is used where
+    the order is no better than chance.
     """
 
     slopes: Matrix  # (species,)
@@ -34,27 +35,27 @@ class Curves(NamedTuple):
 
 
 def calibrate(probabilities: Matrix, curves: Curves) -> Matrix:
-    """(row, species) raw probabilities -> calibrated ones."""
+    """Apply the curves to raw probabilities of shape (row, species)."""
     logits = logit(probabilities.astype(np.float32))
     return sigmoid((logits * curves.slopes + curves.offsets).astype(np.float32))
 
 
 class Calibration(NamedTuple):
-    """What a model file carries to make its probabilities mean what they say."""
+    """The calibration that a model file carries: curves and detection thresholds."""
 
     curves: Curves
-    thresholds: Matrix  # (species,), on raw probabilities; NaN where a species has none
-    precision: float  # share of right detections at or above a threshold
+    thresholds: Matrix  # (species,), for raw probabilities; NaN if a species has none
+    precision: float  # share of correct detections at or above a threshold
 
     def to_metadata(self) -> dict[str, Any]:
-        """The calibration as JSON values, which `of_metadata` reads."""
+        """Convert the calibration to JSON values, which `of_metadata` reads."""
         thresholds = [None if np.isnan(value) else value for value in self.thresholds.tolist()]
         curves = {name: values.tolist() for name, values in self.curves._asdict().items()}
         return {**curves, "thresholds": thresholds, "precision": self.precision}
 
     @classmethod
     def of_metadata(cls, metadata: Mapping[str, Any]) -> "Calibration | None":
-        """The calibration in the metadata of a model file; None where the file has none."""
+        """Read the calibration from the metadata of a model file; None if the file has none."""
         values = metadata.get("calibration")
         if values is None:
             return None

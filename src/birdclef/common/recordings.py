@@ -1,4 +1,4 @@
-"""The pipeline's own tables of recordings and species, as its stages read them."""
+"""Readers for the tables of recordings and species that the pipeline itself writes."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ import pandas as pd
 from birdclef.common.tables import read_table, to_numbers
 
 COLUMNS = (
-    "recording_id",  # the file's stem, unique
+    "recording_id",  # unique; the file name without its suffix
     "source",
-    "path",  # posix, relative to data.root
+    "path",  # POSIX path relative to data.root
     "primary_label",
-    "joint_labels",  # further positive labels; lists are codes separated by blanks
-    "secondary_labels",  # heard in the background; never a positive
+    "joint_labels",  # more positive labels; a list is codes separated by spaces
+    "secondary_labels",  # species in the background; never positive labels
     "recordist",
     "license",
     "latitude",
@@ -22,27 +22,23 @@ COLUMNS = (
     "scientific_name",
     "common_name",
 )
-
-
 SPECIES_COLUMNS = ("species", "scientific_name", "common_name")
 
+NUMBER_COLUMNS = ("latitude", "longitude", "rating")
 
-NUMBERS = ("latitude", "longitude", "rating")
-
-
-WRITTEN_BY_THE_PIPELINE = "`dvc repro preprocess` writes it"
+_HINT = "run `dvc repro preprocess` to create it"
 
 
 def read_recordings(path: str | Path) -> pd.DataFrame:
-    """Read a table of recordings that `index`, `index_extra` or `deduplicate` wrote.
+    """Read a table of recordings written by `index`, `index_extra` or `deduplicate`.
 
     Returns:
-        COLUMNS; text cells are "" where empty, numbers NaN.
+        A table with at least COLUMNS. Empty cells are NaN in NUMBER_COLUMNS and "" elsewhere.
     """
-    table = read_table(Path(path), COLUMNS, WRITTEN_BY_THE_PIPELINE).reset_index(drop=True)
-    return table.assign(**{name: to_numbers(table[name]) for name in NUMBERS})
+    table = read_table(Path(path), COLUMNS, _HINT).reset_index(drop=True)
+    return table.assign(**{name: to_numbers(table[name]) for name in NUMBER_COLUMNS})
 
 
 def read_species(path: str | Path) -> pd.DataFrame:
-    """Read the species table that `index` wrote; its order is that of the model's outputs."""
-    return read_table(Path(path), SPECIES_COLUMNS, WRITTEN_BY_THE_PIPELINE).reset_index(drop=True)
+    """Read the species table written by `index`; its order is the order of the model's outputs."""
+    return read_table(Path(path), SPECIES_COLUMNS, _HINT).reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Tables that others wrote: read as text, checked at the edge, never executed."""
+"""CSV tables from outside the pipeline: read as text, checked on reading, never executed."""
 
 import ast
 import warnings
@@ -7,28 +7,28 @@ from pathlib import Path
 
 import pandas as pd
 
-CODE = r"[A-Za-z0-9_-]+"  # a species code, a recording's id: nothing that a path could abuse
-MAX_LIST_CHARS = 10_000  # longest cell parsed as a list; real ones stay below 2,000
+CODE = r"[A-Za-z0-9_-]+"  # a species code or recording id; always safe as part of a path
+MAX_LIST_CHARS = 10_000  # longest cell that is parsed as a list; real cells are below 2,000
 
 
 class TableError(ValueError):
-    """A table is missing or not of the expected form; the message names the file and the cure."""
+    """A table is missing or malformed; the message names the file and the way out."""
 
 
-def read_table(path: Path, required: Sequence[str], cure: str = "") -> pd.DataFrame:
+def read_table(path: Path, required: Sequence[str], hint: str = "") -> pd.DataFrame:
     """Read a CSV file as stripped text.
 
     Args:
         path: The file.
-        required: Columns that it must have.
-        cure: What to do where the file is missing, for the message.
+        required: Names of the columns that the table must have.
+        hint: What to do if the file is missing, for the error message.
 
     Returns:
-        One row a record that is not blank, empty cells as "". The index is the row's number as a
-        spreadsheet shows it: the header is row 1.
+        One row per record that is not blank, with "" in empty cells. The index is the row number
+        that a spreadsheet shows: the header is row 1.
 
     Raises:
-        TableError: the file is missing, is no CSV in UTF-8, or lacks a required column.
+        TableError: The file is missing, is not a CSV table in UTF-8, or lacks a required column.
     """
     try:
         with warnings.catch_warnings():
@@ -36,19 +36,19 @@ def read_table(path: Path, required: Sequence[str], cure: str = "") -> pd.DataFr
             table = pd.read_csv(
                 path,
                 dtype=str,
-                keep_default_na=False,  # "NA" and "null" are text like any other
-                skip_blank_lines=False,  # they count as rows
+                keep_default_na=False,  # "NA" and "null" are ordinary text
+                skip_blank_lines=False,  # blank lines count in the row numbers
                 index_col=False,
             )
     except FileNotFoundError:
-        raise TableError(f"{path} not found{cure and '; '}{cure}") from None
+        raise TableError(f"{path} not found{hint and '; '}{hint}") from None
     except (ValueError, pd.errors.ParserWarning, OSError) as error:  # ParserError is a ValueError
         raise TableError(f"{path} is not a readable CSV table in UTF-8: {error}") from None
     missing = [name for name in required if name not in table.columns]
     if missing:
         raise TableError(
             f"{path} lacks the columns {', '.join(missing)};"
-            f" present are {', '.join(map(str, table.columns))}"
+            f" its columns are {', '.join(map(str, table.columns))}"
         )
     table.index += 2
     table = table.fillna("")  # rows shorter than the header
@@ -57,7 +57,7 @@ def read_table(path: Path, required: Sequence[str], cure: str = "") -> pd.DataFr
 
 
 def to_numbers(cells: pd.Series) -> pd.Series:
-    """Numbers from text; NaN for anything else, such as "Not specified", and for infinities."""
+    """Convert text to numbers; infinities and other text, such as "Not specified", become NaN."""
     numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
     return numbers.where(numbers.abs() < float("inf"))
 
@@ -66,8 +66,8 @@ def parse_names(cell: str) -> tuple[str, ...] | None:
     """Parse a Python list of strings, such as "['houspa', 'caltow']", without executing it.
 
     Returns:
-        The names that are not blank; none for an empty cell; None where the cell is anything else
-        than a list of strings, or longer than MAX_LIST_CHARS.
+        The names that are not blank; an empty tuple for an empty cell. None if the cell is not a
+        list of strings or is longer than MAX_LIST_CHARS.
     """
     if not cell:
         return ()
@@ -83,13 +83,13 @@ def parse_names(cell: str) -> tuple[str, ...] | None:
 
 
 def parse_name_lists(cells: pd.Series) -> pd.Series:
-    """Parse a column of lists with `parse_names`, each distinct cell once.
+    """Parse a column of lists with `parse_names`; each distinct cell is parsed only once.
 
     Returns:
-        A series of tuples of names, or None for a bad cell, with the index of `cells`.
+        A series with the index of `cells`: a tuple of names per cell, or None for an invalid cell.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # odd escapes such as "\d"
+        warnings.simplefilter("ignore", SyntaxWarning)  # invalid escapes such as "\d"
         warnings.simplefilter("ignore", DeprecationWarning)
         parsed = {cell: parse_names(cell) for cell in cells.unique()}
     return pd.Series([parsed[cell] for cell in cells], index=cells.index, dtype=object)

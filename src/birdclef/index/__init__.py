@@ -1,1 +1,1 @@
-"""From each source's table and folders to one table of recordings and their folds."""
+"""Build one table of recordings and their folds from the tables and folders of all sources."""

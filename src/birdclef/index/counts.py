@@ -1,4 +1,4 @@
-"""Counts of recordings that people look at: by source, by licence, by species."""
+"""Count recordings per source, licence and species, for metrics, plots and the screen."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,23 +9,23 @@ from birdclef.index.layouts import COMPETITION, SOURCES
 from birdclef.index.soundscapes import Soundscapes
 from birdclef.index.sources import Extras, Loaded, count_reasons
 
-FEW_RECORDINGS = 10  # the original repeats rarer species up to this; the metric names it
+FEW_RECORDINGS = 10  # the original method repeats rarer species up to this; a metric's name has it
 
 
 def count_licenses(recordings: pd.DataFrame) -> dict[str, int]:
-    """Recordings by licence as their sources spell it, the commonest first."""
+    """Count recordings per licence, as the sources spell it; the most common licence is first."""
     counts = recordings["license"].replace("", "unknown").value_counts().sort_index()
     counts = counts.sort_values(ascending=False, kind="stable")
     return {str(license_): int(count) for license_, count in counts.items()}
 
 
 def count_indexed(loaded: Loaded, found: Soundscapes, set_aside: pd.DataFrame) -> dict[str, Any]:
-    """What the competition's table and folders hold, as `index` reports it.
+    """Count what the competition's table and folders contain; the metrics of `index`.
 
     Args:
         loaded: The competition's recordings.
-        found: Its soundscapes.
-        set_aside: What of both cannot be used.
+        found: The competition's soundscapes.
+        set_aside: Rows of recordings and soundscapes that cannot be used.
     """
     per_species = loaded.recordings["primary_label"].value_counts()
     per_species = per_species.reindex(loaded.species["species"], fill_value=0)
@@ -47,7 +47,7 @@ def count_indexed(loaded: Loaded, found: Soundscapes, set_aside: pd.DataFrame) -
 
 
 def count_extras(own: pd.DataFrame, extras: Extras) -> dict[str, Any]:
-    """What earlier years and Xeno-Canto add to the competition's own recordings."""
+    """Count what earlier years and Xeno-Canto add to the competition's own recordings."""
     return {
         "extra_recordings": len(extras.recordings),
         "recordings": len(own) + len(extras.recordings),
@@ -61,13 +61,13 @@ def count_extras(own: pd.DataFrame, extras: Extras) -> dict[str, Any]:
 def summarize(
     before: pd.DataFrame, kept: pd.DataFrame, species: pd.Series, folds: pd.DataFrame
 ) -> dict[str, Any]:
-    """What the removal of duplicates left, in all and by source.
+    """Count the recordings that remain after duplicates are removed, in total and per source.
 
     Args:
         before: All recordings.
-        kept: Those left.
-        species: Codes of the competition.
-        folds: Of those left, with their groups.
+        kept: The recordings that remain.
+        species: Species codes of the competition.
+        folds: Folds and groups of the recordings that remain.
     """
     counts = kept["primary_label"].value_counts().reindex(species, fill_value=0)
     sources = {}
@@ -85,11 +85,12 @@ def summarize(
 
 
 def per_species_and_source(recordings: pd.DataFrame, species: pd.Series) -> pd.DataFrame:
-    """Recordings of each species from each source, for the plot: a row a pair that has any.
+    """Count the recordings of each species from each source, for the plot.
 
     Returns:
-        species, source and recordings, in the order of `species` and of SOURCES; a species
-        without recordings has a row of 0 for the competition.
+        Columns species, source and recordings, in the order of `species` and then of SOURCES. Each
+        pair with recordings has one row. A species without any recordings has one row, with a
+        count of 0 for the competition.
     """
     counts = pd.crosstab(recordings["primary_label"], recordings["source"])
     counts = counts.reindex(index=list(species), columns=list(SOURCES), fill_value=0)
@@ -103,7 +104,7 @@ def per_species_and_source(recordings: pd.DataFrame, species: pd.Series) -> pd.D
 
 
 def describe(metrics: Mapping[str, Any]) -> str:
-    """Counts as lines for the screen: the plain ones, then one line a section."""
+    """Format counts as lines for the screen: single counts first, then one line per section."""
     plain = {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
     sections = {"": plain, **metrics["sources"], "set aside": metrics["set_aside_by_reason"]}
     sections |= {"licences": metrics["licenses"]}

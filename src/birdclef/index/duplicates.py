@@ -1,7 +1,8 @@
-"""What becomes of recordings that are the same sound under other ids.
+"""Resolve duplicates: recordings that contain the same sound under different ids.
 
-Of those that share a species one is kept. Those that share none are all kept, since an excerpt
-need not hold what its whole is named for; each becomes positive for the labels of the others.
+Of two duplicates that share a species, at most one is kept. Duplicates without a common species
+are all kept, because an excerpt need not contain the species that the full recording is labelled
+with; each becomes positive for the labels of the others.
 """
 
 from collections import defaultdict
@@ -26,33 +27,33 @@ class SoundPair(NamedTuple):
     one: str
     other: str
     similarity: float  # 0..1
-    offset_s: float  # where the other's start lies in the one
+    offset_s: float  # time in `one` at which `other` starts
 
 
 class Resolved(NamedTuple):
-    """The recordings that are left, and how they came to be so few."""
+    """The recordings that are kept, and a report of the pairs that were resolved."""
 
-    kept: pd.DataFrame  # as the recordings, sorted by recording_id
-    report: pd.DataFrame  # REPORT_COLUMNS, a row a pair
-    together: list[Pair]  # recordings kept that no fold may part
+    kept: pd.DataFrame  # columns as in the table of recordings, sorted by recording_id
+    report: pd.DataFrame  # REPORT_COLUMNS, one row per pair
+    together: list[Pair]  # pairs of kept recordings that must be in the same fold
 
 
 def deduplicate(
     recordings: pd.DataFrame, fingerprints: Mapping[str, Fingerprint], min_similarity: float
 ) -> Resolved:
-    """Find recordings that share sound, and resolve them.
+    """Find recordings that share sound, and resolve these pairs.
 
     Args:
-        recordings: A table of recordings, lists as text, with unique ids.
-        fingerprints: By recording id, of those that could be decoded.
-        min_similarity: 0..1, from which on two recordings are the same sound.
+        recordings: A table of recordings with unique ids; lists are text.
+        fingerprints: Recording id -> fingerprint, for the recordings that could be decoded.
+        min_similarity: Minimum similarity of two duplicates, 0..1.
     """
-    length_s = {recording: own.length_s for recording, own in fingerprints.items()}
+    length_s = {recording: found.length_s for recording, found in fingerprints.items()}
     return resolve(recordings, find_pairs(fingerprints, min_similarity), length_s)
 
 
 def find_pairs(fingerprints: Mapping[str, Fingerprint], min_similarity: float) -> list[SoundPair]:
-    """Recordings that share sound, by id."""
+    """Find pairs of recordings that share sound, named by their ids."""
     ids = sorted(fingerprints)
     matches = find_matches([fingerprints[name].peaks for name in ids], min_similarity)
     return [SoundPair(ids[m.first], ids[m.second], m.similarity, m.offset_s) for m in matches]
@@ -61,16 +62,17 @@ def find_pairs(fingerprints: Mapping[str, Fingerprint], min_similarity: float) -
 def resolve(
     recordings: pd.DataFrame, pairs: Sequence[SoundPair], length_s: Mapping[str, float]
 ) -> Resolved:
-    """Drop duplicates within a species and join labels across species.
+    """Drop duplicates within a species, and join the labels of duplicates across species.
 
     Args:
-        recordings: A table of recordings, lists as text, with unique ids.
-        pairs: Those that share sound.
-        length_s: How long each is; one without a length counts as 0 s long.
+        recordings: A table of recordings with unique ids; lists are text.
+        pairs: Pairs of recordings that share sound.
+        length_s: Recording id -> length in seconds; a recording without a length counts as 0 s.
 
     Returns:
-        `report` names the preferred recording of a pair first, and in `dropped` those of the two
-        that are gone; either may be gone for the sake of a third.
+        The kept recordings. `report` names the preferred recording of each pair first. Its column
+        `dropped` lists the recordings of the pair that were dropped; each of the two may have been
+        dropped in favour of a third recording.
     """
     order = preference(recordings, length_s)
     rank = {recording: position for position, recording in enumerate(order)}
@@ -83,28 +85,29 @@ def resolve(
         partners[pair.other].append(pair.one)
     keeper = choose_keepers(order, positive, partners)
 
-    joint, background = [], []
+    joint_labels, secondary_labels = [], []
     for recording, primary in zip(rows["recording_id"], rows["primary_label"], strict=True):
-        same = [recording, *partners[recording]]
-        labels = set().union(*(positive[other] for other in same))
-        heard = set().union(*(secondary[other] for other in same))
-        joint.append(" ".join(sorted(labels - {primary})))
-        background.append(" ".join(sorted(heard - labels)))
-    kept = rows.assign(joint_labels=joint, secondary_labels=background)
+        duplicates = [recording, *partners[recording]]
+        labels = set().union(*(positive[other] for other in duplicates))
+        background = set().union(*(secondary[other] for other in duplicates))
+        joint_labels.append(" ".join(sorted(labels - {primary})))
+        secondary_labels.append(" ".join(sorted(background - labels)))
+    kept = rows.assign(joint_labels=joint_labels, secondary_labels=secondary_labels)
     kept = kept[[keeper[recording] == recording for recording in kept["recording_id"]]]
 
-    ends = {tuple(sorted((keeper[pair.one], keeper[pair.other]))) for pair in pairs}
+    keepers = {tuple(sorted((keeper[pair.one], keeper[pair.other]))) for pair in pairs}
     return Resolved(
         kept=kept.sort_index().reset_index(drop=True),
         report=_report(pairs, rank, positive, keeper),
-        together=sorted((one, other) for one, other in ends if one != other),
+        together=sorted((one, other) for one, other in keepers if one != other),
     )
 
 
 def preference(recordings: pd.DataFrame, length_s: Mapping[str, float]) -> list[str]:
-    """Ids, the one to keep first: by source, the competition first, then length, then id.
+    """Sort recording ids by preference, the best one to keep first.
 
-    Lengths count in tenths of a second: an mp3 is a little longer than what it encodes.
+    The order is by source with the competition first, then by length with the longest first, then
+    by id. Lengths are rounded to 0.1 s, because an mp3 is slightly longer than its sound.
     """
     ranks = {source: rank for rank, source in enumerate(SOURCES)}
     shorter = -recordings["recording_id"].map(length_s).fillna(0.0).round(1)
@@ -115,15 +118,18 @@ def preference(recordings: pd.DataFrame, length_s: Mapping[str, float]) -> list[
 def choose_keepers(
     order: Sequence[str], labels: Mapping[str, set[str]], partners: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
-    """For each recording itself, or the one that is kept instead.
+    """Choose for each recording the one to keep: the recording itself or a preferred duplicate.
 
-    Each is dropped only for one that it shares sound and species with, not for a duplicate of its
-    duplicate: two excerpts of one recording need have nothing in common.
+    A recording is dropped only in favour of one that shares sound and a species with it, never in
+    favour of a duplicate of its duplicate: two excerpts of one recording may share no sound.
 
     Args:
-        order: Ids, the preferred ones first.
-        labels: Positive labels of each.
-        partners: Recordings that share sound with each.
+        order: Recording ids, in order of preference.
+        labels: Recording id -> its positive labels.
+        partners: Recording id -> ids of the recordings that share sound with it.
+
+    Returns:
+        Recording id -> id of the recording to keep.
     """
     keeper: dict[str, str] = {}
     rank = {recording: position for position, recording in enumerate(order)}
@@ -152,8 +158,8 @@ def _report(
         sign = 1.0 if rank[one] < rank[other] else -1.0
         ids = sorted((one, other), key=rank.__getitem__)
         action = "dropped" if positive[one] & positive[other] else "joined"
-        gone = " ".join(recording for recording in ids if keeper[recording] != recording)
-        rows.append((*ids, round(similarity, 3), round(sign * offset_s, 2) + 0.0, action, gone))
+        dropped = " ".join(recording for recording in ids if keeper[recording] != recording)
+        rows.append((*ids, round(similarity, 3), round(sign * offset_s, 2) + 0.0, action, dropped))
     report = pd.DataFrame(rows, columns=list(REPORT_COLUMNS))
     return report.sort_values(["recording_id", "duplicate_id"], ignore_index=True)
 
@@ -164,10 +170,10 @@ def count_duplicates(
     resolved: Resolved,
     folds: pd.DataFrame,
 ) -> dict[str, int]:
-    """What deduplication did, and the leak report of the folds, which must be 0."""
+    """Count what deduplication did, and the leaks between folds, which must be 0."""
     return {
         "pairs": len(resolved.report),
         "dropped": len(recordings) - len(resolved.kept),
-        "not_decoded": len(recordings) - len(fingerprints),  # left in: `preprocess` judges them
+        "not_decoded": len(recordings) - len(fingerprints),  # kept; `preprocess` checks them
         "straddling_groups": count_straddling(resolved.kept, folds, resolved.together),
     }

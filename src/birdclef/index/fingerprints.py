@@ -1,6 +1,6 @@
-"""Fingerprint of a sound: where the peaks of its spectrogram lie, in time and frequency.
+"""Audio fingerprints: the positions of spectrogram peaks in time and frequency.
 
-Peaks survive what changes a file and not its sound: level, codec, sample rate, a cut.
+Peaks survive changes to a file that keep its sound: level, codec, sample rate, cuts.
 
 Source: A. Wang, "An industrial-strength audio search algorithm", ISMIR 2003.
 """
@@ -22,21 +22,23 @@ from birdclef.progress import track
 
 Peaks = npt.NDArray[np.uint32]
 
-SAMPLE_RATE_HZ = 24_000  # nearly all birds sing below 10 kHz, which every source's rate holds
-N_FFT, HOP_LENGTH = 1024, 256  # 23 Hz a bin, 11 ms a frame
+SAMPLE_RATE_HZ = 24_000  # nearly all birds sing below 10 kHz; all sources' rates cover that
+N_FFT, HOP_LENGTH = 1024, 256  # 23 Hz per bin, 11 ms per frame
 FRAME_S = HOP_LENGTH / SAMPLE_RATE_HZ
-BAND_HZ = (300.0, 10_000.0)  # below is hum and wind, above is what codecs cut off
-APART_FRAMES, APART_BINS = 14, 24  # a peak is the highest this far around: about 17 a second
-FLOOR_DB = -70.0  # under the highest peak of all; below are rounding errors and dither
-BIN_BITS = 10  # of a packed peak: frame * 2**BIN_BITS + bin, with room for a bin beyond either end
+BAND_HZ = (300.0, 10_000.0)  # below are hum and wind; codecs cut off what is above
+# A peak is the highest point within this distance; this gives about 17 peaks per second.
+PEAK_RADIUS_FRAMES, PEAK_RADIUS_BINS = 14, 24
+FLOOR_DB = -70.0  # relative to the highest peak; lower ones are rounding errors and dither
+# A packed peak is frame * 2**BIN_BITS + bin; one more bin at each end still fits.
+BIN_BITS = 10
 _FRAMES_AT_ONCE = 4096
 
 
 class Fingerprint(NamedTuple):
-    """Peaks of a recording, sorted by frame and then bin, and how much of it was decoded."""
+    """Peaks of a recording, sorted by frame and then bin, and the decoded length."""
 
     peaks: Peaks  # (peak,)
-    length_s: float
+    length_s: float  # length of the decoded part
 
 
 def fingerprint(path: Path, max_s: float) -> Fingerprint:
@@ -44,19 +46,19 @@ def fingerprint(path: Path, max_s: float) -> Fingerprint:
 
     Args:
         path: Any file that `birdclef.audio.decode` decodes.
-        max_s: Decoding stops about here; a duplicate of what lies behind is not found.
+        max_s: Length in seconds to use from the start; duplicates of later sound are not found.
 
     Raises:
         AudioError: The file cannot be decoded, or is empty or silent.
     """
     waveform = _read(path, max_s)
     if not waveform.any():
-        raise AudioError(f"silent or empty: {len(waveform)} samples decoded, none but zeros")
+        raise AudioError(f"silent or empty: {len(waveform)} samples decoded, all of them zero")
     return Fingerprint(find_peaks(waveform), len(waveform) / SAMPLE_RATE_HZ)
 
 
 def try_fingerprint(path: Path, max_s: float) -> Fingerprint | None:
-    """As `fingerprint`, or None where the file cannot be decoded."""
+    """Call `fingerprint`, but return None for a file that cannot be decoded or is silent."""
     try:
         return fingerprint(path, max_s)
     except AudioError:
@@ -66,12 +68,12 @@ def try_fingerprint(path: Path, max_s: float) -> Fingerprint | None:
 def fingerprint_all(
     recordings: pd.DataFrame, root: Path, max_s: float, jobs: int
 ) -> dict[str, Fingerprint]:
-    """Fingerprints by recording id, of those that can be decoded, in the order of the table."""
+    """Map recording ids to fingerprints in the order of the table; undecodable files are absent."""
     calls = [delayed(try_fingerprint)(root / path, max_s) for path in recordings["path"]]
     results = Parallel(jobs, return_as="generator")(calls)
     found = track(results, "fingerprints", len(calls))
     pairs = zip(recordings["recording_id"], found, strict=True)
-    return {recording: own for recording, own in pairs if own is not None}
+    return {recording: result for recording, result in pairs if result is not None}
 
 
 def _read(path: Path, max_s: float) -> Waveform:
@@ -86,23 +88,23 @@ def _read(path: Path, max_s: float) -> Waveform:
 
 
 def find_peaks(waveform: Waveform) -> Peaks:
-    """Peaks of the spectrogram, each the highest of its neighbourhood.
+    """Find spectrogram peaks: points that are the highest in their neighbourhood.
 
     Args:
-        waveform: (sample,) at SAMPLE_RATE_HZ, of any level.
+        waveform: Shape (sample,) at SAMPLE_RATE_HZ, at any level.
 
     Returns:
-        (peak,) packed as frame * 2**BIN_BITS + bin, sorted; none where the sound is silent.
+        Shape (peak,), packed as frame * 2**BIN_BITS + bin and sorted; empty for a silent waveform.
     """
     power = _band_power(waveform)  # (frame, bin)
-    highest = maximum_filter(power, size=(2 * APART_FRAMES + 1, 2 * APART_BINS + 1))
+    highest = maximum_filter(power, size=(2 * PEAK_RADIUS_FRAMES + 1, 2 * PEAK_RADIUS_BINS + 1))
     floor = power.max(initial=0.0) * 10 ** (FLOOR_DB / 10)
     frames, bins = np.nonzero((power == highest) & (power > floor))
     return ((frames << BIN_BITS) + bins + 1).astype(np.uint32)
 
 
 def _band_power(waveform: Waveform) -> npt.NDArray[np.float32]:
-    """Power of the frames that lie within the sound, (frame, bin), some at a time."""
+    """Power in BAND_HZ, (frame, bin), without padding at the ends; computed block by block."""
     first, last = (round(hz * N_FFT / SAMPLE_RATE_HZ) for hz in BAND_HZ)
     padded = np.pad(waveform, (0, max(0, N_FFT - len(waveform))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]

@@ -1,4 +1,4 @@
-"""Audio files on disk: listed folder by folder, and never outside data.root."""
+"""List audio files on disk, folder by folder, and refuse files outside data.root."""
 
 from collections.abc import Mapping
 from os import DirEntry, scandir
@@ -7,28 +7,28 @@ from pathlib import Path
 from birdclef.common.files import is_inside
 from birdclef.common.names import AUDIO_SUFFIXES
 
-AudioFiles = Mapping[str, DirEntry[str]]  # name -> file
+AudioFiles = Mapping[str, DirEntry[str]]  # file name -> directory entry
 
 
 class SourceError(ValueError):
-    """A source is missing or not laid out as expected; the message names the path and the cure."""
+    """A source is missing or has the wrong layout; the message names the path and the way out."""
 
 
 def require_inside(path: Path, root: Path) -> None:
-    """Refuse a file or folder that links lead out of `root`.
+    """Refuse a file or folder that links place outside `root`.
 
     Raises:
-        SourceError: it does.
+        SourceError: The path is outside `root` after all links are resolved.
     """
     if not is_inside(path, root):
         raise SourceError(
-            f"{path} is a link that leaves data.root = {root};"
-            " set data.root to the folder that holds the sources, or move them into it"
+            f"{path} is a link that points outside data.root = {root};"
+            " set data.root to the folder that contains the sources, or move the sources into it"
         )
 
 
 def list_audio(folder: Path) -> AudioFiles:
-    """Audio files one folder below `folder`; each folder is read once, and no file touched."""
+    """List audio files one folder below `folder`; read each folder once and open no file."""
     labels = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     return {
         f"{label}/{name}": entry
@@ -38,14 +38,14 @@ def list_audio(folder: Path) -> AudioFiles:
 
 
 def scan_audio(folder: Path) -> AudioFiles:
-    """Audio files in one folder, by name; hidden ones are leftovers of some file manager."""
+    """Map names to audio files in one folder; skip hidden files, left over from file managers."""
     with scandir(folder) as entries:
         found = [entry for entry in entries if entry.name.endswith(AUDIO_SUFFIXES)]
     return {entry.name: entry for entry in found if not entry.name.startswith(".")}
 
 
 def file_problem(entry: DirEntry[str] | None, root: Path) -> str:
-    """Why a file cannot be used, or "": only its name, its size and where links lead are read."""
+    """Return why a file cannot be used, or ""; only existence, size and links are checked."""
     if entry is None or not Path(entry.path).is_file():
         return "missing on disk"
     path = Path(entry.path)

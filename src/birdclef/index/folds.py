@@ -1,4 +1,4 @@
-"""Folds without leaks: recordings that belong together never lie on both sides of a split."""
+"""Folds without leaks: recordings that belong together are always in the same fold."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ UNKNOWN_RECORDISTS = ("", "-", "?", "anonymous", "n/a", "nan", "none", "unknown"
 
 
 class FoldsError(ValueError):
-    """The recordings cannot be split as asked; the message names the key and the cure."""
+    """The recordings cannot be split as requested; the message names the key and the way out."""
 
 
 def assign_folds(
@@ -23,31 +23,31 @@ def assign_folds(
     seed: int,
     together: Sequence[tuple[str, str]] = (),
 ) -> pd.DataFrame:
-    """Split recordings into folds, by whole groups and with each species spread evenly.
+    """Split recordings into folds; keep groups whole and spread each species evenly.
 
     Args:
-        recordings: recording_id (unique), primary_label, joint_labels (codes separated by blanks)
-            and recordist; the order of the rows does not matter.
+        recordings: Columns recording_id (unique), primary_label, joint_labels (codes separated by
+            spaces) and recordist; the order of the rows does not matter.
         count: Number of folds.
-        seed: Of the shuffle among groups that are alike.
-        together: Further pairs of recording ids that must not be parted, such as duplicates by
+        seed: Seed of the shuffle among similar groups.
+        together: More pairs of recording ids that must be in the same fold, such as duplicates by
             sound.
 
     Returns:
-        FOLD_COLUMNS, sorted by recording_id; a group is named by the first of its recordings, and
-        folds count from 0.
+        FOLD_COLUMNS, sorted by recording_id. A group is named after the first of its recordings;
+        folds are numbered from 0.
 
     Raises:
-        FoldsError: there are fewer groups than folds.
-        ValueError: a pair names an unknown recording.
+        FoldsError: There are fewer groups than folds.
+        ValueError: A pair names an unknown recording.
     """
     rows = recordings.sort_values("recording_id").reset_index(drop=True)
     groups = find_groups(rows, together)
     if groups.nunique() < count:
         raise FoldsError(
-            f"folds.count = {count} needs at least {count} groups of recordings; {len(rows)}"
-            f" recordings make {groups.nunique()}, since those of one species by one recordist"
-            " stay together; lower folds.count, or add recordings by others"
+            f"folds.count = {count} needs at least {count} groups of recordings, but {len(rows)}"
+            f" recordings form only {groups.nunique()}, because recordings of one species by one"
+            " recordist stay in one group; lower folds.count, or add recordings by other recordists"
         )
     folds = np.zeros(len(rows), dtype=int)
     for fold, held_out in enumerate(_split(_strata(rows, count), groups, count, seed)):
@@ -56,15 +56,17 @@ def assign_folds(
 
 
 def find_groups(recordings: pd.DataFrame, together: Sequence[tuple[str, str]] = ()) -> pd.Series:
-    """Connected components of recordings that share a take's id, or a species and its recordist.
+    """Group recordings that share an id apart from the take, or a species and a recordist.
+
+    Groups are connected components, so a chain of such recordings forms one group.
 
     Returns:
-        For each row the first recording_id of its group.
+        The first recording_id of the group, for each row.
     """
     ids = recordings["recording_id"].reset_index(drop=True)
     members, keys = _memberships(recordings.reset_index(drop=True), together)
     key_codes, unique_keys = pd.factorize(keys)
-    size = len(ids) + len(unique_keys)  # recordings first, then one node a key
+    size = len(ids) + len(unique_keys)  # recordings first, then one node per key
     edges = coo_array((np.ones(len(keys)), (members, len(ids) + key_codes)), shape=(size, size))
     component = connected_components(edges, directed=False)[1][: len(ids)]
     return ids.groupby(component).transform("min").rename("group")
@@ -73,7 +75,7 @@ def find_groups(recordings: pd.DataFrame, together: Sequence[tuple[str, str]] = 
 def _memberships(
     rows: pd.DataFrame, together: Sequence[tuple[str, str]]
 ) -> tuple[np.ndarray, pd.Series]:
-    """Row numbers, and beside each a key that all rows of one group share."""
+    """Return row numbers and keys of equal length; rows with a common key belong to one group."""
     takes = "take " + rows["recording_id"].map(take_of)
     recordist = rows["recordist"].map(recordist_key)
     labels = (rows["primary_label"] + " " + rows["joint_labels"]).str.split().explode()
@@ -88,26 +90,29 @@ def _pair_keys(ids: pd.Series, together: Sequence[tuple[str, str]]) -> pd.Series
     row_of = pd.Series(ids.index, index=ids)
     unknown = sorted({recording for pair in together for recording in pair} - set(ids))
     if unknown:
-        raise ValueError(f"pairs to keep together name unknown recordings: {', '.join(unknown)}")
+        raise ValueError(f"pairs to keep together contain unknown recordings: {', '.join(unknown)}")
     members = [row_of[recording] for pair in together for recording in pair]
     keys = [f"pair {number}" for number in range(len(together)) for _ in range(2)]
     return pd.Series(keys, index=members, dtype="str")
 
 
 def take_of(recording_id: str) -> str:
-    """The recording's id without the letter of the take: FS37806B -> FS37806."""
+    """Remove the take letter from a recording id: FS37806B -> FS37806."""
     ends_with_take = len(recording_id) > 1 and recording_id[-1].isalpha()
     return recording_id[:-1] if ends_with_take and recording_id[-2].isdigit() else recording_id
 
 
 def recordist_key(name: str) -> str:
-    """A recordist's name without case and odd blanks; "" for nobody in particular."""
+    """Normalise case and spaces in a recordist's name; "" for an unknown recordist."""
     key = " ".join(name.casefold().split())
     return "" if key in UNKNOWN_RECORDISTS else key
 
 
 def _strata(rows: pd.DataFrame, count: int) -> pd.Series:
-    """Species, or one stratum where all are rarer than there are folds: sklearn refuses that."""
+    """Use species as strata, or one stratum if no species has `count` recordings.
+
+    scikit-learn refuses to split if every stratum has fewer members than there are folds.
+    """
     labels = rows["primary_label"]
     return labels if labels.value_counts().max() >= count else pd.Series("", index=labels.index)
 
@@ -115,7 +120,7 @@ def _strata(rows: pd.DataFrame, count: int) -> pd.Series:
 def _split(strata: pd.Series, groups: pd.Series, count: int, seed: int) -> list[np.ndarray]:
     splitter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # Species with fewer recordings than folds are usual, and spread as far as they go.
+        # Species with fewer recordings than folds are common; they are spread as far as possible.
         warnings.filterwarnings("ignore", message="The least populated class")
         return [held_out for _, held_out in splitter.split(strata, strata, groups)]
 
@@ -123,22 +128,23 @@ def _split(strata: pd.Series, groups: pd.Series, count: int, seed: int) -> list[
 def count_straddling(
     recordings: pd.DataFrame, folds: pd.DataFrame, together: Sequence[tuple[str, str]] = ()
 ) -> int:
-    """The leak report: how many sets that must not be parted lie in more than one fold.
+    """Count leaks: sets of recordings that belong in one fold but are in more than one.
 
-    Counted from the rules alone, one recording after the other, without the groups.
+    The count uses only the rules, applied to one recording after another. It does not use the
+    groups, so that it also finds errors in them.
 
     Args:
         recordings: As for `assign_folds`.
-        folds: recording_id and fold.
+        folds: Columns recording_id and fold.
         together: As for `assign_folds`.
     """
     fold_of = dict(zip(folds["recording_id"], folds["fold"], strict=True))
-    seen: dict[tuple[str, ...], set[int]] = {}
+    folds_of: dict[tuple[str, ...], set[int]] = {}
     columns = recordings[["recording_id", "primary_label", "joint_labels", "recordist"]]
     for recording, primary, joint, recordist in columns.itertuples(index=False):
         author = recordist_key(recordist)
         labels = [primary, *joint.split()] if author else []
         for key in [(take_of(recording),), *((author, label) for label in labels)]:
-            seen.setdefault(key, set()).add(fold_of[recording])
-    parted = sum(fold_of[one] != fold_of[other] for one, other in together)
-    return parted + sum(len(found) > 1 for found in seen.values())
+            folds_of.setdefault(key, set()).add(fold_of[recording])
+    split_pairs = sum(fold_of[one] != fold_of[other] for one, other in together)
+    return split_pairs + sum(len(found) > 1 for found in folds_of.values())

@@ -1,10 +1,10 @@
-"""Find recordings that share sound by their fingerprints, without comparing all with all.
+"""Find recordings that share sound by their fingerprints, without comparing every pair.
 
-Two peaks within a second or so make a landmark, named by a hash of both bins and the time between
-them. The landmarks of all recordings are sorted by hash; recordings that share enough of them at
-one offset in time are candidates, and only these are compared peak by peak. A rare hash costs
-little, a common one is skipped, so that the cost grows with the number of recordings and hardly
-faster.
+Two peaks that are at most 2.7 s apart make a landmark. Its hash is formed from both frequency bins
+and the time between the peaks. The landmarks of all recordings are sorted by hash. Two recordings
+that share enough landmarks at one time offset are candidates, and only candidates are compared
+peak by peak. A rare hash costs little and a common hash is skipped, so that the cost grows little
+faster than the number of recordings.
 
 Source: A. Wang, "An industrial-strength audio search algorithm", ISMIR 2003.
 """
@@ -20,184 +20,188 @@ from birdclef.index.fingerprints import BIN_BITS, FRAME_S, Peaks
 Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 
-TARGET_BITS = 8  # a landmark spans 1 to 255 frames, up to 2.7 s
-TARGETS = 100  # peaks after the first that are looked at; 2.7 s hold about 46
-KEPT_SHARE = 1 / 16  # of landmarks: the same ones in every recording, since the hash decides
-MAX_MEETINGS = 32  # hashes met more often tell little and cost the square of their number
-MIN_VOTES = 5  # shared landmarks at one offset that make a candidate ...
-MIN_VOTE_SHARE = 0.01  # ... and that share of those of the one with fewer; copies keep 5 % and more
-MIN_PEAKS = 12  # of a recording, about 0.7 s: fewer agree by chance
-PART_FRAMES = round(0.5 / FRAME_S)
-MIN_PEAKS_A_PART, AGREEING = 4, 0.15
-TOLERANCE = (-1, 0, 1)  # frames and bins by which a peak may move
-_OFFSET_BITS = 24  # frames: a day each way
+TARGET_BITS = 8  # bits for the length of a landmark: 1 to 255 frames, up to 2.7 s
+TARGETS = 100  # following peaks to pair each peak with; 2.7 s contain about 46
+KEPT_SHARE = 1 / 16  # share of landmarks kept; chosen by hash, so the same ones everywhere
+# A more frequent hash gives little evidence, and its cost grows with the square of its count.
+MAX_OCCURRENCES = 32
+# A candidate needs this many shared landmarks at one offset, and also this share of the landmarks
+# of the recording that has fewer; copies share 5 % or more.
+MIN_VOTES, MIN_VOTE_SHARE = 5, 0.01
+MIN_PEAKS = 12  # per recording, about 0.7 s of sound; fewer peaks agree by chance
+PART_FRAMES = round(0.5 / FRAME_S)  # half a second
+MIN_PEAKS_PER_PART, MIN_AGREEING_SHARE = 4, 0.15  # see `similarity`
+TOLERANCE = (-1, 0, 1)  # frames and bins by which a peak may be shifted
+_OFFSET_BITS = 24  # of an offset in frames: about a day in each direction
 _RECORDING_BITS = 20
-_RECORDINGS_AT_ONCE = 1024  # whose meetings are in memory
+_RECORDINGS_AT_ONCE = 1024  # recordings whose votes are in memory at the same time
 MAX_RECORDINGS = 2**_RECORDING_BITS
 
 
 class Match(NamedTuple):
-    """Two recordings that share sound, by their positions in the list of fingerprints."""
+    """Two recordings that share sound, given by their positions in the list of fingerprints."""
 
     first: int
     second: int
     similarity: float  # 0..1, see `similarity`
-    offset_s: float  # time in the first less time in the second, of what both hold
+    offset_s: float  # time in the first minus time in the second, for the shared sound
 
 
 class Landmarks(NamedTuple):
-    """Landmarks as columns, (landmark,) each."""
+    """Landmarks of all recordings, as one array of shape (landmark,) per field."""
 
     hashes: npt.NDArray[np.uint32]
     recordings: npt.NDArray[np.int32]
-    frames: npt.NDArray[np.int32]  # of their first peaks
-    sizes: Ints  # (recording,): landmarks of each, those left out among them
+    frames: npt.NDArray[np.int32]  # frame of the first peak
+    sizes: Ints  # (recording,), landmarks per recording, including those left out here
 
 
 def find_matches(fingerprints: Sequence[Peaks], min_similarity: float) -> list[Match]:
-    """Pairs of recordings that share sound, in order of their positions.
+    """Find pairs of recordings that share sound.
 
     Args:
-        fingerprints: Peaks of each recording; one with fewer than MIN_PEAKS matches nothing.
-        min_similarity: Least similarity of a pair, 0..1.
+        fingerprints: Peaks of each recording; a recording with fewer than MIN_PEAKS has no match.
+        min_similarity: Minimum similarity of a pair, 0..1.
 
     Raises:
-        ValueError: There are more than MAX_RECORDINGS.
+        ValueError: There are more than MAX_RECORDINGS recordings.
     """
     if len(fingerprints) > MAX_RECORDINGS:
-        raise ValueError(f"{len(fingerprints)} recordings, at most {MAX_RECORDINGS} are matched")
+        count = len(fingerprints)
+        raise ValueError(f"at most {MAX_RECORDINGS} recordings can be matched, got {count}")
     found = []
     for first, second, offset in _candidates(_collect(fingerprints)):
         one, other = fingerprints[first], fingerprints[second]
-        near = [(similarity(one, other, o), o) for o in (offset, offset + 1)]
-        best, at = max(near, key=lambda pair: pair[0])
+        scores = [(similarity(one, other, o), o) for o in (offset, offset + 1)]
+        best, best_offset = max(scores, key=lambda pair: pair[0])
         if best >= min_similarity:
-            found.append(Match(first, second, best, at * FRAME_S))
+            found.append(Match(first, second, best, best_offset * FRAME_S))
     return found
 
 
 def similarity(one: Peaks, other: Peaks, offset: int) -> float:
-    """Share of the shorter one's half-seconds that the other holds too, at one offset.
+    """Share of half-seconds of one recording that the other contains too, at one offset.
 
-    One is held when AGREEING of its peaks lie in the other, give or take TOLERANCE. Parts in time
-    tell the same audio, background and all, from a bird that repeats itself: there the peaks of
-    a phrase agree, and those before and after it do not. A half-second with fewer than
-    MIN_PEAKS_A_PART peaks says nothing and is not counted.
+    The recording with fewer peaks is divided into half-seconds. The other recording contains a
+    half-second if it has MIN_AGREEING_SHARE of its peaks, within TOLERANCE. The division in time
+    distinguishes the same audio, with the same background, from a bird that repeats itself: in
+    repeated song the peaks of one phrase agree, but those before and after it do not. A
+    half-second with fewer than MIN_PEAKS_PER_PART peaks gives no evidence and is not counted.
 
     Args:
         one: Peaks of a recording, sorted.
-        other: Peaks of another.
-        offset: Frames from the start of `one` to that of `other`.
+        other: Peaks of another recording, sorted.
+        offset: Frames from the start of `one` to the start of `other`.
 
     Returns:
-        0..1: 1 for an exact copy or an excerpt of either; for recordings that overlap in part,
-        the part.
+        0..1. It is 1 for an exact copy and for an excerpt, whichever of the two is the excerpt. For
+        recordings that overlap partly, it is the share that overlaps.
     """
-    wanted, there = _places(one), _places(other) + (offset << BIN_BITS)
-    if len(wanted) > len(there):
-        wanted, there = there, wanted
-    moved = np.array([(frame << BIN_BITS) + bin_ for frame in TOLERANCE for bin_ in TOLERANCE])
-    agree = np.isin(wanted[:, None] + moved, there).any(axis=1)
-    parts = ((wanted - wanted.min(initial=0)) >> BIN_BITS) // PART_FRAMES
+    query, reference = _positions(one), _positions(other) + (offset << BIN_BITS)
+    if len(query) > len(reference):
+        query, reference = reference, query
+    shifts = np.array([(frame << BIN_BITS) + bin_ for frame in TOLERANCE for bin_ in TOLERANCE])
+    agree = np.isin(query[:, None] + shifts, reference).any(axis=1)
+    parts = ((query - query.min(initial=0)) >> BIN_BITS) // PART_FRAMES
     peaks, agreeing = np.bincount(parts), np.bincount(parts, weights=agree)
-    counted = peaks >= MIN_PEAKS_A_PART
-    held = agreeing[counted] >= AGREEING * peaks[counted]
-    return float(held.mean()) if len(held) else 0.0
+    counted = peaks >= MIN_PEAKS_PER_PART
+    contained = agreeing[counted] >= MIN_AGREEING_SHARE * peaks[counted]
+    return float(contained.mean()) if len(contained) else 0.0
 
 
-def _places(peaks: Peaks) -> Ints:
+def _positions(peaks: Peaks) -> Ints:
     return peaks.astype(np.int64)
 
 
 def find_landmarks(peaks: Peaks) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
-    """Hashes of a recording's landmarks, and the frames where they start."""
+    """Find the hashes of a recording's landmarks, and the frames where the landmarks start."""
     if not len(peaks):
         return np.zeros(0, np.uint32), np.zeros(0, np.int32)
-    places = np.pad(_places(peaks), (0, TARGETS))
-    targets = np.lib.stride_tricks.sliding_window_view(places, TARGETS + 1)
+    positions = np.pad(_positions(peaks), (0, TARGETS))
+    targets = np.lib.stride_tricks.sliding_window_view(positions, TARGETS + 1)
     frames, bins = targets >> BIN_BITS, targets & (2**BIN_BITS - 1)  # (peak, target)
-    apart = frames[:, 1:] - frames[:, :1]
-    hashes = ((bins[:, :1] << BIN_BITS | bins[:, 1:]) << TARGET_BITS | apart).astype(np.uint32)
-    kept = (apart > 0) & (apart < 2**TARGET_BITS) & (_mix(hashes) < KEPT_SHARE * 2**32)
+    gaps = frames[:, 1:] - frames[:, :1]
+    hashes = ((bins[:, :1] << BIN_BITS | bins[:, 1:]) << TARGET_BITS | gaps).astype(np.uint32)
+    kept = (gaps > 0) & (gaps < 2**TARGET_BITS) & (_mix(hashes) < KEPT_SHARE * 2**32)
     return hashes[kept], np.broadcast_to(frames[:, :1], kept.shape)[kept].astype(np.int32)
 
 
 def _mix(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """Scatter, so that a threshold keeps a fair share of any kind. Source: Knuth, TAOCP 3, 6.4."""
+    """Scramble hashes, so that a threshold samples them evenly. Source: Knuth, TAOCP 3, 6.4."""
     return (hashes ^ hashes >> np.uint32(15)) * np.uint32(2_654_435_769)
 
 
 def _collect(fingerprints: Sequence[Peaks]) -> Landmarks:
-    """Landmarks of all recordings, sorted by hash; those met once or too often are left out."""
-    parts = [find_landmarks(p if len(p) >= MIN_PEAKS else p[:0]) for p in fingerprints]
+    """Collect all landmarks, sorted by hash; omit hashes that occur once or too often."""
+    found = [find_landmarks(p if len(p) >= MIN_PEAKS else p[:0]) for p in fingerprints]
     empty: Ints = np.zeros(0, np.int64)
-    hashes = np.concatenate([empty.astype(np.uint32), *(own for own, _ in parts)])
+    hashes = np.concatenate([empty.astype(np.uint32), *(own for own, _ in found)])
     order = _sort_order(hashes)
     hashes = hashes[order]
     counts = _runs(hashes)[1]
-    kept = np.repeat((counts > 1) & (counts <= MAX_MEETINGS), counts)
+    kept = np.repeat((counts > 1) & (counts <= MAX_OCCURRENCES), counts)
     order = order[kept]
-    frames = np.concatenate([empty.astype(np.int32), *(own for _, own in parts)])
-    sizes = np.array([len(own) for own, _ in parts], np.int64)
+    frames = np.concatenate([empty.astype(np.int32), *(own for _, own in found)])
+    sizes = np.array([len(own) for own, _ in found], np.int64)
     recordings = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
     return Landmarks(hashes[kept], recordings[order], frames[order], sizes)
 
 
 def _sort_order(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """As np.argsort(kind="stable"), but many times faster: one sort of hash and position."""
+    """Like np.argsort(kind="stable"), but many times faster: sorts hash and position as one key."""
     keys = (hashes.astype(np.uint64) << np.uint64(32)) | np.arange(len(hashes), dtype=np.uint64)
     keys.sort()
     return keys.astype(np.uint32)
 
 
 def _runs(values: npt.NDArray[Any]) -> tuple[Ints, Ints]:
-    """Where each value of a sorted array starts, and how often it is there."""
+    """Return where each value of a sorted array starts, and how often it occurs."""
     starts = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
     return starts, np.diff(np.append(starts, len(values)))
 
 
-def _meetings(landmarks: Landmarks, rows: Ints) -> Iterator[Keys]:
-    """Pairs of the landmarks in `rows` and later ones of the same hash, of two recordings.
+def _find_votes(landmarks: Landmarks, rows: Ints) -> Iterator[Keys]:
+    """Pair the landmarks in `rows` with later ones of the same hash from other recordings.
 
     Yields:
-        Both recordings and the offset, packed.
+        One vote per pair: the two recordings and their time offset, packed in one key.
     """
     hashes, recordings, frames, _ = landmarks
-    for step in range(1, MAX_MEETINGS):
+    for step in range(1, MAX_OCCURRENCES):
         rows = rows[rows + step < len(hashes)]
         rows = rows[hashes[rows] == hashes[rows + step]]
         if not len(rows):
             return
-        one, other = recordings[rows], recordings[rows + step]  # ascending: the sort was stable
+        one, other = recordings[rows], recordings[rows + step]  # one <= other: the sort was stable
         offset = frames[rows].astype(np.int64) - frames[rows + step] + 2 ** (_OFFSET_BITS - 1)
         pair = one.astype(np.int64) << _RECORDING_BITS | other
         yield (pair << _OFFSET_BITS | offset)[one != other].astype(np.uint64)
 
 
 def _candidates(landmarks: Landmarks) -> Iterator[tuple[int, int, int]]:
-    """Pairs of recordings with enough votes for one offset, which is in frames, or one more."""
+    """Yield two recordings and an offset in frames; the best offset is this one or the next."""
     block = landmarks.recordings // _RECORDINGS_AT_ONCE
     for number in range(int(block.max(initial=-1)) + 1):
         rows = np.flatnonzero(block == number)
-        meetings = np.concatenate([np.zeros(0, np.uint64), *_meetings(landmarks, rows)])
-        if len(meetings):
-            yield from _elect(meetings, landmarks.sizes)
+        votes = np.concatenate([np.zeros(0, np.uint64), *_find_votes(landmarks, rows)])
+        if len(votes):
+            yield from _count_votes(votes, landmarks.sizes)
 
 
-def _elect(meetings: Keys, sizes: Ints) -> Iterator[tuple[int, int, int]]:
-    """Count votes; of each pair of recordings the offset with the most, where they suffice."""
-    meetings.sort()
-    starts, votes = _runs(meetings)
-    keys = meetings[starts]
-    # A cut that falls within a frame spreads the votes over two neighbouring offsets.
-    beside = np.append(keys[1:] == keys[:-1] + np.uint64(1), False)
-    votes = votes + np.where(beside, np.append(votes[1:], 0), 0)
+def _count_votes(votes: Keys, sizes: Ints) -> Iterator[tuple[int, int, int]]:
+    """Choose the offset with the most votes for each pair of recordings with enough votes."""
+    votes.sort()
+    starts, counts = _runs(votes)
+    keys = votes[starts]
+    # A cut inside a frame spreads the votes over two neighbouring offsets, so both are added up.
+    has_next = np.append(keys[1:] == keys[:-1] + np.uint64(1), False)
+    counts = counts + np.where(has_next, np.append(counts[1:], 0), 0)
     first = keys >> np.uint64(_OFFSET_BITS + _RECORDING_BITS)
     second = (keys >> np.uint64(_OFFSET_BITS)) % np.uint64(2**_RECORDING_BITS)
     fewer = np.minimum(sizes[first.astype(np.int64)], sizes[second.astype(np.int64)])
-    enough = votes >= np.maximum(MIN_VOTES, MIN_VOTE_SHARE * fewer)
-    keys, votes = keys[enough], votes[enough]
-    order = np.lexsort((keys, -votes))
+    enough = counts >= np.maximum(MIN_VOTES, MIN_VOTE_SHARE * fewer)
+    keys, counts = keys[enough], counts[enough]
+    order = np.lexsort((keys, -counts))
     pairs, best = np.unique(keys[order] >> np.uint64(_OFFSET_BITS), return_index=True)
     for pair, key in zip(pairs.tolist(), keys[order][best].tolist(), strict=True):
         offset = key % 2**_OFFSET_BITS - 2 ** (_OFFSET_BITS - 1)

@@ -1,4 +1,4 @@
-"""How each source lies on disk, and its table brought into one form."""
+"""Layout of each source on disk, and the conversion of its table to common columns."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from birdclef.common.tables import CODE, parse_name_lists, read_table, to_number
 from birdclef.index.folders import AudioFiles, SourceError, require_inside
 
 FILE = rf"{CODE}/{CODE}(?:{'|'.join(AUDIO_SUFFIXES)})".replace(".", r"\.")
-QUALITY = {"A": "5", "B": "4", "C": "3", "D": "2", "E": "1"}  # Xeno-Canto's, on our scale
+QUALITY = {"A": "5", "B": "4", "C": "3", "D": "2", "E": "1"}  # Xeno-Canto grade -> our rating
 
 
 @dataclass(frozen=True)
 class Layout:
     """One source of recordings under data.root."""
 
-    source: str  # its name, and its folder
-    also: tuple[str, ...]  # other accepted names of the folder
-    audio: str  # folder of <label>/<file>
+    source: str  # name of the source and of its folder
+    aliases: tuple[str, ...]  # other accepted names of the folder
+    audio: str  # folder that contains <label>/<file>
     table: str
-    columns: Mapping[str, str]  # our name -> the table's; a column that is not required may lack
+    columns: Mapping[str, str]  # our name -> the table's; columns not in `required` are optional
     required: tuple[str, ...] = ("file", "primary_label", "secondary_labels", "recordist")
-    table_optional: bool = False  # without it the directory tree is the index
+    table_optional: bool = False  # if True, the directory tree can replace the table
 
 
 COMPETITION_COLUMNS = {
@@ -41,7 +41,7 @@ COMPETITION_COLUMNS = {
     "common_name": "common_name",
 }
 COLUMNS_2020 = COMPETITION_COLUMNS | {
-    "primary_label": "ebird_code",  # primary_label there is Sci_Common
+    "primary_label": "ebird_code",  # in 2020 primary_label is <scientific name>_<common name>
     "recordist": "recordist",
     "scientific_name": "sci_name",
     "common_name": "species",
@@ -96,22 +96,33 @@ SOURCES = tuple(layout.source for layout in (COMPETITION, *EXTRAS))  # the prefe
 
 
 def expected(layout: Layout) -> str:
-    """What a source must look like, for messages."""
+    """Describe the expected layout of a source, for error messages."""
     return (
-        f"expected under data.root are {layout.source}/{layout.table}"
-        f" and {layout.source}/{layout.audio}/<label>/<recording>"
+        f"expected {layout.source}/{layout.table}"
+        f" and {layout.source}/{layout.audio}/<label>/<recording> under data.root"
     )
 
 
 def read_rows(
     layout: Layout, folder: Path, root: Path, files: AudioFiles, species: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Read a source's table into our columns and mark rows that cannot be used.
+    """Read a source's table into our columns, and mark rows that cannot be used.
+
+    Args:
+        layout: Layout of the source.
+        folder: Folder of the source.
+        root: data.root; the table must be inside it.
+        files: Audio files of the source, used in place of a missing optional table.
+        species: The competition's species; None for the competition itself.
 
     Returns:
-        One row a row of the table. `row` is its number, empty without a table; `file` is
-        `<label>/<name>`; secondary_labels are tuples of codes, or of names that have none;
-        `reason` says why a row cannot be used, else "".
+        One row per row of the table. `row` is the row number in the table, missing without a
+        table. `file` is `<label>/<name>`. `secondary_labels` are tuples of species codes; a name
+        without a code stays as it is. `reason` is why a row cannot be used, "" for a usable row.
+
+    Raises:
+        SourceError: The table is missing and required, or a link that points outside `root`.
+        TableError: The table is malformed.
     """
     path = folder / layout.table
     if path.is_file() or not layout.table_optional:
@@ -149,7 +160,7 @@ def _read_table(layout: Layout, path: Path, root: Path) -> pd.DataFrame:
 
 
 def _from_tree(layout: Layout, files: AudioFiles) -> pd.DataFrame:
-    """The directory tree as a table: labels and files, and nothing else known."""
+    """Make a table from the directory tree: only labels and files are known."""
     table = pd.DataFrame(dict.fromkeys(layout.columns.values(), ""), index=range(len(files)))
     table[layout.columns["file"]] = sorted(files)
     table[layout.columns["primary_label"]] = [file.split("/")[0] for file in sorted(files)]
@@ -167,8 +178,8 @@ def _first_reason(rows: pd.DataFrame, secondary: pd.Series) -> pd.Series:
 def _translator(
     layout: Layout, table: pd.DataFrame, species: pd.DataFrame | None
 ) -> Callable[[str], str]:
-    """A function from a name in a source's lists to a species code; unknown names stay names."""
-    if layout is BIRDSONG_2020:  # Sci_Common, through the table's own columns
+    """Make a function that maps names in secondary labels to codes; unknown names stay the same."""
+    if layout is BIRDSONG_2020:  # <scientific name>_<common name>; the table has the codes
         codes = _one_to_one(table["species"], table["ebird_code"])
         return lambda name: codes.get(name.partition("_")[2], name)
     if layout is XENO_CANTO and species is not None:
@@ -178,7 +189,7 @@ def _translator(
 
 
 def _one_to_one(names: pd.Series, codes: pd.Series) -> dict[str, str]:
-    """Names -> codes, without the names that stand for several codes: those would be a guess."""
+    """Map names to codes; omit names with several codes, because any choice would be a guess."""
     pairs = pd.DataFrame({"name": names, "code": codes}).drop_duplicates()
     pairs = pairs[pairs["name"] != ""].drop_duplicates("name", keep=False)
     return dict(zip(pairs["name"], pairs["code"], strict=True))

@@ -1,4 +1,4 @@
-"""The recording table, and the rules by which recordings get into it."""
+"""Rules that decide which recordings enter the recording table, and with which labels."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ CORRECTION_COLUMNS = ("recording_id", "from_label", "to_label", "reason")
 
 @dataclass(frozen=True)
 class Corrected:
-    """Recordings after the corrections, and which of these could and could not be made."""
+    """Recordings after correction, and which corrections could and could not be applied."""
 
     recordings: pd.DataFrame
     applied: int
-    unknown: tuple[str, ...]  # recordings left as they are, since their true label is unknown
+    unknown: tuple[str, ...]  # ids not corrected: the true label is not a known species
 
 
 def find_species(recordings: pd.DataFrame) -> pd.DataFrame:
-    """The species of a competition: its primary labels, sorted, with their names.
+    """List the species of a competition: its primary labels, sorted, with their names.
 
     Returns:
-        SPECIES_COLUMNS; the names are those of the first recording that has any.
+        SPECIES_COLUMNS; each name comes from the first recording of the species that has it.
     """
     names = recordings[["primary_label", "scientific_name", "common_name"]].replace("", None)
     species = names.groupby("primary_label", sort=True).first().fillna("")
@@ -35,12 +35,13 @@ def find_species(recordings: pd.DataFrame) -> pd.DataFrame:
 def correct_labels(
     recordings: pd.DataFrame, corrections: pd.DataFrame, species: Collection[str]
 ) -> Corrected:
-    """Move known mislabelled recordings to the right species; their files stay where they are.
+    """Give known mislabelled recordings the correct primary label; their files do not move.
 
     Args:
         recordings: Rows with recording_id and primary_label.
-        corrections: CORRECTION_COLUMNS; applied only where recording and from_label match.
-        species: Codes known to the competition; a move to any other is left undone.
+        corrections: CORRECTION_COLUMNS; a correction applies only if recording_id and from_label
+            both match.
+        species: Species codes of the competition; a correction to any other code is not applied.
     """
     moves = corrections.set_index(["recording_id", "from_label"])["to_label"]
     keys = pd.MultiIndex.from_frame(recordings[["recording_id", "primary_label"]])
@@ -56,13 +57,15 @@ def correct_labels(
 
 
 def read_corrections(path: str | Path) -> pd.DataFrame:
-    """Read the corrections.
+    """Read the table of corrections.
 
     Raises:
-        TableError: it is missing, lacks a column, or moves one recording of one species twice.
+        TableError: The table is missing or malformed, lacks a column, or has two rows for the same
+            recording_id and from_label.
     """
-    cure = f"index.corrections in params.yaml names a table of {', '.join(CORRECTION_COLUMNS)}"
-    corrections = read_table(Path(path), CORRECTION_COLUMNS, cure)
+    columns = ", ".join(CORRECTION_COLUMNS)
+    hint = f"index.corrections in params.yaml must name a table with the columns {columns}"
+    corrections = read_table(Path(path), CORRECTION_COLUMNS, hint)
     twice = corrections[corrections.duplicated(["recording_id", "from_label"])]
     if len(twice):
         raise TableError(
@@ -73,15 +76,15 @@ def read_corrections(path: str | Path) -> pd.DataFrame:
 
 
 def merge_same_id(recordings: pd.DataFrame) -> pd.DataFrame:
-    """Make one recording of all rows with one id, positive for each of their labels.
+    """Merge all rows with the same id into one recording that is positive for all their labels.
 
-    The first label in sorted order becomes the primary one, and its row's file is kept.
+    The first label in sorted order becomes the primary label; the file of its row is kept.
 
     Returns:
         Rows sorted by recording_id, with joint_labels added as tuples.
     """
     rows = recordings.sort_values(["recording_id", "primary_label", "path"])
-    positive: dict[str, dict[str, None]] = {}  # a dictionary keeps the order, a set does not
+    positive: dict[str, dict[str, None]] = {}  # a dict as an ordered set
     secondary: dict[str, set[str]] = {}
     columns = rows[["recording_id", "primary_label", "secondary_labels"]]
     for recording, label, background in columns.itertuples(index=False):
@@ -98,10 +101,11 @@ def _tuples(values: list[tuple[str, ...]]) -> pd.Series:
 
 
 def known_secondary(recordings: pd.DataFrame, species: Collection[str]) -> tuple[pd.DataFrame, int]:
-    """Keep of the secondary labels those known to the competition, less the positives, sorted.
+    """Keep secondary labels that are species of the competition and not positive labels.
 
     Returns:
-        The recordings, and the number of labels dropped because nobody knows them.
+        The recordings with sorted secondary labels, and the number of labels dropped because they
+        are not species of the competition.
     """
     known = set(species)
     kept, unknown = [], 0
@@ -115,15 +119,15 @@ def known_secondary(recordings: pd.DataFrame, species: Collection[str]) -> tuple
 def newest_first(
     extras: pd.DataFrame, taken_ids: Collection[str], sources: Collection[str]
 ) -> pd.DataFrame:
-    """Keep one recording an id, the newest source winning, in the order in which they fill up.
+    """Keep one recording per id, from the newest source, sorted in the order for `fill_up`.
 
     Args:
         extras: Recordings of all extra sources.
-        taken_ids: Recordings that the competition has; these are dropped.
+        taken_ids: Recording ids of the competition; extras with these ids are dropped.
         sources: Every source of `extras`, newest first.
 
     Returns:
-        Rows by source, then from the best rating down, then by id.
+        Rows sorted by source, then by rating with the best first, then by id.
     """
     ranks = {source: rank for rank, source in enumerate(sources)}
     rows = extras[~extras["recording_id"].isin(list(taken_ids))]
@@ -133,19 +137,19 @@ def newest_first(
 
 
 def fill_up(own: pd.DataFrame, extras: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """Keep the first extras of each species, as many as the competition's own leave room for.
+    """Keep the first extras of each species, until own recordings and extras reach the limit.
 
     Args:
-        own: The competition's recordings; never dropped, however many.
-        extras: Candidates in the order of preference.
-        limit: Largest number of recordings that extras may bring a species up to.
+        own: The competition's recordings; none is dropped, even above the limit.
+        extras: Candidates in order of preference.
+        limit: Maximum number of recordings per species that extras may fill up to.
     """
     free_slots = limit - extras["primary_label"].map(own["primary_label"].value_counts()).fillna(0)
     return extras[extras.groupby("primary_label").cumcount() < free_slots]
 
 
 def to_table(recordings: pd.DataFrame) -> pd.DataFrame:
-    """The table as it is written: COLUMNS, lists as text, sorted by recording_id."""
+    """Convert recordings to the table that is written: COLUMNS, lists as text, sorted by id."""
     rows = recordings.sort_values("recording_id")
     lists = {name: rows[name].str.join(" ") for name in ("joint_labels", "secondary_labels")}
     return rows.assign(**lists)[list(COLUMNS)].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""The competition's soundscapes, and the labels of those that have any."""
+"""List the competition's soundscapes, and read the labels of the labelled ones."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,31 +14,32 @@ SOUNDSCAPE_COLUMNS = ("soundscape_id", "kind", "path")
 LABEL_COLUMNS = ("soundscape_id", "start_s", "end_s", "labels")
 FOLDERS = {"labeled": "train_soundscapes", "unlabeled": "unlabeled_soundscapes"}
 LABELS_TABLE = "train_soundscape_labels.csv"
-WINDOW_S = 5.0  # every competition's; its tables state only where a window ends
+WINDOW_S = 5.0  # the same in every competition; the tables give only the end of a window
 
 
 @dataclass(frozen=True)
 class Soundscapes:
-    """What the competition offers beside recordings, and what could not be used of it."""
+    """The competition's soundscapes and labels, and those that cannot be used."""
 
     soundscapes: pd.DataFrame  # SOUNDSCAPE_COLUMNS, sorted by soundscape_id
-    labels: pd.DataFrame  # LABEL_COLUMNS, sorted; labels are codes separated by blanks
+    labels: pd.DataFrame  # LABEL_COLUMNS, sorted; labels are codes separated by spaces
     set_aside: pd.DataFrame  # SET_ASIDE_COLUMNS
-    unknown_labels: int  # dropped, since the competition does not know them
-    notes: tuple[str, ...]  # what the reader of the screen should know
+    unknown_labels: int  # number of labels dropped because they are no species of the competition
+    notes: tuple[str, ...]  # messages for the screen
 
 
 def load_soundscapes(folder: Path, root: Path, species: Collection[str]) -> Soundscapes:
-    """List a competition's soundscapes and read the labels.
+    """List a competition's soundscapes and read their labels.
 
     Args:
-        folder: The competition's, with FOLDERS and LABELS_TABLE, each of which may lack.
-        root: data.root, which no file may leave.
-        species: Codes known to the competition.
+        folder: The competition's folder, which contains FOLDERS and LABELS_TABLE; each of them may
+            be missing.
+        root: data.root; every file must be inside it.
+        species: Species codes of the competition.
 
     Raises:
-        TableError: the table of labels lacks a column.
-        SourceError: a folder or the table leaves `root`.
+        TableError: The table of labels is malformed or lacks a column.
+        SourceError: A folder or the table is a link that points outside `root`.
     """
     files = _list_soundscapes(folder, root)
     windows = _read_windows(folder, root)
@@ -61,12 +62,12 @@ def load_soundscapes(folder: Path, root: Path, species: Collection[str]) -> Soun
 
 
 def _notes(kinds: pd.Series) -> tuple[str, ...]:
-    lacking = [kind for kind in FOLDERS if not (kinds == kind).any()]
-    return tuple(f"no {kind} soundscapes in {FOLDERS[kind]}" for kind in lacking)
+    missing = [kind for kind in FOLDERS if not (kinds == kind).any()]
+    return tuple(f"no {kind} soundscapes in {FOLDERS[kind]}" for kind in missing)
 
 
 def _list_soundscapes(folder: Path, root: Path) -> pd.DataFrame:
-    """Every audio file in FOLDERS, with the reason why it cannot be used, or ""."""
+    """List every audio file in FOLDERS, with the reason why it cannot be used, or ""."""
     rows = []
     for kind, name in FOLDERS.items():
         if (folder / name).is_dir():
@@ -78,14 +79,14 @@ def _list_soundscapes(folder: Path, root: Path) -> pd.DataFrame:
     files = pd.DataFrame(rows, columns=columns).astype({"row": "Int64"})
     odd = ~files["soundscape_id"].astype("str").str.fullmatch(CODE)
     files.loc[odd, "reason"] = "odd file name"
-    # Labelled ones come first: an unlabelled copy would let training see what is evaluated.
+    # Labelled soundscapes come first: with an unlabelled copy, training would see evaluation data.
     twice = files["soundscape_id"].duplicated() & (files["reason"] == "")
     files.loc[twice, "reason"] = "same id as another soundscape"
     return files
 
 
 def _read_windows(folder: Path, root: Path) -> pd.DataFrame:
-    """The rows of LABELS_TABLE, none where there is no such file, and their reasons so far."""
+    """Read LABELS_TABLE and mark invalid windows; a missing file gives no rows."""
     path = folder / LABELS_TABLE
     columns = ("audio_id", "site", "seconds", "birds")
     if path.exists():
@@ -107,7 +108,7 @@ def _read_windows(folder: Path, root: Path) -> pd.DataFrame:
 
 
 def _match(windows: pd.DataFrame, soundscapes: list[str]) -> pd.DataFrame:
-    """Add the soundscape_id, `<audio_id>` or `<audio_id>_<site>_<date>`, of each window."""
+    """Add soundscape_id to each window: the file `<audio_id>` or `<audio_id>_<site>_<date>`."""
     stems = pd.Series(soundscapes, dtype="str")
     undated = stems.str.rpartition("_")[0] if len(stems) else stems
     by_site = dict(zip(undated, stems, strict=True))
@@ -124,7 +125,7 @@ def _match(windows: pd.DataFrame, soundscapes: list[str]) -> pd.DataFrame:
 
 
 def _known_labels(cells: pd.Series, species: set[str]) -> tuple[pd.Series, int]:
-    """Known codes of each cell, sorted and separated by blanks, and the number dropped."""
+    """Return the known codes of each cell, sorted and joined by spaces, and the number dropped."""
     codes = [set(cell.split()) - {"nocall"} for cell in cells]
     kept = [" ".join(sorted(found & species)) for found in codes]
     unknown = sum(len(found - species) for found in codes)

@@ -1,4 +1,4 @@
-"""Each source's table and audio folder -> one table of recordings of the competition's species."""
+"""Turn each source's table and audio folder into recordings of the competition's species."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,22 +28,23 @@ _NONE_SET_ASIDE = pd.DataFrame(columns=list(SET_ASIDE_COLUMNS)).astype({"row": "
 
 @dataclass(frozen=True)
 class Loaded:
-    """One source's recordings, and what became of its other rows."""
+    """One source's recordings, and an account of its other rows."""
 
     recordings: pd.DataFrame
     species: pd.DataFrame
     set_aside: pd.DataFrame  # SET_ASIDE_COLUMNS
-    counts: dict[str, int]  # rows left after each rule, and what the rules dropped
-    notes: tuple[str, ...]  # what the reader of the screen should know
+    counts: dict[str, int]  # rows left after each rule, and counts of what the rules dropped
+    notes: tuple[str, ...]  # messages for the screen
 
 
 def find_source(layout: Layout, root: Path) -> Path | None:
-    """The folder of a source, or None where data.root has none.
+    """Find the folder of a source; None if data.root does not contain the source.
 
     Raises:
-        SourceError: it is there under two names, or leads out of data.root.
+        SourceError: The source is there under two names, has no audio folder, or its audio folder
+            is outside data.root after all links are resolved.
     """
-    found = [root / name for name in (layout.source, *layout.also) if (root / name).is_dir()]
+    found = [root / name for name in (layout.source, *layout.aliases) if (root / name).is_dir()]
     if len(found) > 1:
         raise SourceError(f"{found[0]} and {found[1]} are the same source; keep one of them")
     if not found:
@@ -56,31 +57,31 @@ def find_source(layout: Layout, root: Path) -> Path | None:
 
 
 def require_source(layout: Layout, root: Path) -> Path:
-    """The folder of a source that cannot be done without.
+    """Find the folder of a source that is required.
 
     Raises:
-        SourceError: there is none, or it is not as expected.
+        SourceError: The source is missing or does not have the expected layout.
     """
     folder = find_source(layout, root)
     if folder is None:
         raise SourceError(
             f"{root / layout.source} not found; {expected(layout)}."
-            " Put the data there, set data.root in params.yaml to where it is,"
-            " or make the demo dataset with `dvc repro demo`"
+            f" Put the data there, set data.root in params.yaml to the parent of {layout.source},"
+            " or create the demo dataset with `dvc repro demo`"
         )
     return folder
 
 
 def require_two_species(species: pd.DataFrame, table: Path) -> None:
-    """Check, before hours are spent, that there is something to tell apart.
+    """Check for two or more species, before hours of computation are spent.
 
     Raises:
-        SourceError: the competition has one species.
+        SourceError: The competition has only one species.
     """
     if len(species) < 2:
         raise SourceError(
-            f"{table} has one species, {species['species'].iloc[0]}: there is nothing to tell"
-            " apart; add recordings of another"
+            f"{table} has only one species, {species['species'].iloc[0]}, and a classifier needs"
+            " at least two; add recordings of another species"
         )
 
 
@@ -94,15 +95,16 @@ def load_source(
     """Read one source and apply the rules that need no other source.
 
     Args:
-        layout: What the source looks like.
-        folder: Where it is, from `find_source`.
-        root: data.root, which no file may leave.
-        corrections: Known mislabelled recordings.
-        species: The competition's; None for the competition itself, whose labels they are.
+        layout: Layout of the source.
+        folder: Folder of the source, from `find_source`.
+        root: data.root; every file must be inside it.
+        corrections: Corrections of known mislabelled recordings.
+        species: The competition's species; None for the competition, whose labels define them.
 
     Raises:
-        SourceError: the source has no table and needs one.
-        TableError: the table is not of the expected form.
+        SourceError: A required table is missing, the table is a link that points outside `root`,
+            or the competition has no usable recording.
+        TableError: The table is malformed.
     """
     files = list_audio(folder / layout.audio)
     rows = read_rows(layout, folder, root, files, species)
@@ -110,20 +112,20 @@ def load_source(
         species = find_species(rows[rows["reason"] != "odd label"])
     known = set(species["species"])
     corrected = correct_labels(rows, corrections, known)
-    same = corrected.recordings
-    same = same[same["primary_label"].isin(known) | (same["reason"] == "odd label")]
-    checked = check_files(same, files, root)
+    same_species = corrected.recordings["primary_label"].isin(known)
+    odd = corrected.recordings["reason"] == "odd label"
+    checked = check_files(corrected.recordings[same_species | odd], files, root)
     usable = checked[checked["reason"] == ""]
     unique, unknown = known_secondary(merge_same_id(usable), known)
     set_aside = checked.loc[checked["reason"] != "", list(SET_ASIDE_COLUMNS)]
     if layout is COMPETITION and unique.empty:
         raise SourceError(
-            f"{folder / layout.table} leaves no usable recording of {len(rows)} rows:"
+            f"{folder / layout.table} has no usable recording in {len(rows)} rows:"
             f" {count_reasons(set_aside) or 'it is empty'}; {expected(layout)}"
         )
     counts = {
         "rows": len(rows),
-        "same_species": int(same["primary_label"].isin(known).sum()),
+        "same_species": int(same_species.sum()),
         "usable": len(usable),
         "unique": len(unique),
         "set_aside": len(set_aside),
@@ -138,13 +140,13 @@ def _notes(layout: Layout, folder: Path, not_corrected: tuple[str, ...]) -> tupl
     notes = []
     if not (folder / layout.table).is_file():
         notes.append(
-            f"{layout.source}: no {layout.table}, so the folders are the index and"
+            f"{layout.source}: no {layout.table}; recordings are listed from the folders, and"
             " recordists are unknown"
         )
     if not_corrected:
         notes.append(
-            f"{layout.source}: left uncorrected, since the competition does not know their true"
-            f" label: {', '.join(not_corrected)}"
+            f"{layout.source}: not corrected, because the true label is not a species of the"
+            f" competition: {', '.join(not_corrected)}"
         )
     return tuple(notes)
 
@@ -159,32 +161,32 @@ def check_files(rows: pd.DataFrame, files: AudioFiles, root: Path) -> pd.DataFra
 
 
 def count_reasons(set_aside: pd.DataFrame) -> dict[str, int]:
-    """Rows set aside by reason, in alphabetical order, the reasons as keys."""
+    """Count rows set aside per reason, in alphabetical order, with reasons as keys."""
     counts = set_aside["reason"].value_counts().sort_index()
     return {str(reason).replace(" ", "_"): int(count) for reason, count in counts.items()}
 
 
 @dataclass(frozen=True)
 class Extras:
-    """Recordings that earlier years and Xeno-Canto add, and how they came to be so few."""
+    """Recordings that earlier years and Xeno-Canto add, and an account of their other rows."""
 
     recordings: pd.DataFrame
     set_aside: pd.DataFrame  # SET_ASIDE_COLUMNS
     counts: dict[str, dict[str, int]]  # source -> rows left after each rule
-    notes: tuple[str, ...]  # what the reader of the screen should know
+    notes: tuple[str, ...]  # messages for the screen
 
 
 def load_extras(
     root: Path, own: pd.DataFrame, species: pd.DataFrame, corrections: pd.DataFrame, limit: int
 ) -> Extras:
-    """Read every extra source that is there and choose the recordings that fill up.
+    """Read every extra source that exists, and choose recordings for species that have few.
 
     Args:
         root: data.root.
-        own: The competition's recordings, never dropped.
-        species: The competition's.
-        corrections: Known mislabelled recordings.
-        limit: Largest number of recordings that extras may bring a species up to.
+        own: The competition's recordings; they are never dropped.
+        species: The competition's species.
+        corrections: Corrections of known mislabelled recordings.
+        limit: Maximum number of recordings per species that extras may fill up to.
     """
     folders = [(layout, find_source(layout, root)) for layout in EXTRAS]
     loaded = {
