@@ -1,4 +1,4 @@
-"""Each thing that would stop a run late is found early, and said in words."""
+"""Each problem that would stop a run late is found early and described."""
 
 import re
 import shutil
@@ -41,7 +41,7 @@ def _with(params: Params, **sections: Mapping[str, object]) -> Params:
 
 
 def _found(params: Params) -> dict[str, list[str]]:
-    """What is not well, by what was looked at."""
+    """Details of the findings that are not ok, by topic."""
     bad: dict[str, list[str]] = {}
     for finding in check(params):
         if not finding.ok:
@@ -58,16 +58,18 @@ def test_missing_data_is_found(competition: Path, small_params: Params) -> None:
     assert "nowhere/birdclef-2024 not found" in found["data"][0]
 
 
-def test_soundscapes_that_students_need_are_missed(competition: Path, small_params: Params) -> None:
+def test_missing_soundscapes_for_students_are_found(
+    competition: Path, small_params: Params
+) -> None:
     next(competition.glob("birdclef-2024/unlabeled_soundscapes/*")).unlink()
     found = _found(_with(small_params, data={"root": str(competition)}))
     assert "unlabeled_soundscapes has no audio" in found["soundscapes"][0]
 
 
-def test_a_backbone_that_cannot_see_the_images_is_found(
+def test_a_backbone_that_cannot_process_the_images_is_found(
     competition: Path, small_params: Params
 ) -> None:
-    """It is built, and only a clip tells: 16 does not divide 33 frames."""
+    """The model can be built, but it fails on a clip: 16 does not divide 33 frames."""
     train = {"backbone": "test_vit"}
     found = _found(_with(small_params, data={"root": str(competition)}, train=train))
     assert "test_vit" in found["backbones"][0]
@@ -77,7 +79,7 @@ def test_a_backbone_that_cannot_see_the_images_is_found(
 def test_a_gpu_that_torch_cannot_use_is_found(
     competition: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As one that is too old: it is there, and no kernel runs."""
+    """For example one that is too old: torch lists it, but no kernel runs."""
     monkeypatch.setattr(checks, "prepare", lambda _: torch.device("cuda"))
 
     def ones(*_: object, **__: object) -> None:
@@ -108,8 +110,8 @@ def test_a_full_disk_is_found(
     assert "0.0 GB free, at most 0.0 GB needed" in found["disk"][0]
 
 
-def test_space_for_extra_recordings_is_reckoned(competition: Path, small_params: Params) -> None:
-    """As many as there are, up to the limit of a species."""
+def test_space_for_extra_recordings_is_included(competition: Path, small_params: Params) -> None:
+    """All extra recordings count, up to the limit per species."""
     extra = competition / "birdclef-2023/train_audio/a"
     extra.mkdir(parents=True)
     needed = []
@@ -129,16 +131,16 @@ def test_a_folder_that_cannot_be_written_is_found(competition: Path, small_param
     runtime = {"resume_dir": "/proc/resume"}  # where not even root writes
     found = _found(_with(small_params, data={"root": str(competition)}, runtime=runtime))
     assert [line.split(":")[0] for line in found["folder"]] == ["/proc/resume cannot be written"]
-    assert "make it writable, or name another" in found["folder"][0]
+    assert "make it writable, or choose another folder" in found["folder"][0]
     assert list(found) == ["folder"]
-    assert list(Path.cwd().iterdir()) == [competition]  # a look leaves nothing
+    assert list(Path.cwd().iterdir()) == [competition]  # the check leaves no file behind
 
 
 @pytest.mark.parametrize("name", ["elsewhere/cache", "data", "models", "metrics"])
-def test_every_folder_that_is_written_is_looked_at(
+def test_every_folder_that_is_written_is_checked(
     competition: Path, small_params: Params, name: str
 ) -> None:
-    """DVC's cache where it has been told to be."""
+    """DVC's cache is checked in its configured folder."""
     with Repo.init(no_scm=True) as repo, repo.config.edit() as config:
         config["cache"]["dir"] = str(Path("elsewhere/cache").absolute())
     shutil.rmtree("elsewhere", ignore_errors=True)
@@ -166,8 +168,8 @@ def test_a_download_that_fails_is_found(
         (
             16,
             0,
-            "fold 1: 12 recordings to train on, 12 clips an epoch,"
-            " less than train.batch = 16: lower it",
+            "fold 1: 12 recordings to train on, 12 clips per epoch,"
+            " fewer than train.batch = 16: lower it",
         ),
         (16, 8, None),
     ],
@@ -180,7 +182,7 @@ def test_a_batch_larger_than_an_epoch_is_found(
     minimum: int,
     expected: str | None,
 ) -> None:
-    """Of 16 recordings of two species in four folds; repeats count."""
+    """There are 16 recordings of two species in four folds; repeated clips count."""
     clips = labeled_clips(Path("store"), small_params)
     labels = [SPECIES[i] for i in clips.targets.argmax(axis=1)]
     labeled = LabeledData(clips, labels, np.arange(16) % 4, SPECIES)
@@ -202,12 +204,12 @@ def test_species_that_a_fold_will_not_know_are_named(
     )
     monkeypatch.setattr(checks, "INPUT_FILES", [])
     params = _with(small_params, data={"root": str(competition)}, models={"folds": [0, 1]})
-    said = [finding.detail for finding in check(params) if finding.what == "labels"]
-    assert said[0].endswith(f", none of {SPECIES[1]}")
-    assert said[1].endswith(f", none of {SPECIES[0]}")
+    details = [finding.detail for finding in check(params) if finding.what == "labels"]
+    assert details[0].endswith(f", no recording of {SPECIES[1]}")
+    assert details[1].endswith(f", no recording of {SPECIES[0]}")
 
 
-def test_a_device_that_is_not_there_is_found(
+def test_a_missing_device_is_found(
     competition: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

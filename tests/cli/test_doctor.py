@@ -1,4 +1,4 @@
-"""What a bug report holds: the versions and settings that are there, and no secret."""
+"""A bug report contains the versions and settings of this machine, and no secret."""
 
 import subprocess
 from importlib.metadata import version
@@ -39,7 +39,7 @@ def test_report_is_of_this_machine_and_repository(repository: Path, params: Para
     assert "GB free" in found["space"]
 
 
-def test_nothing_that_is_missing_stops_it(
+def test_missing_programs_do_not_stop_it(
     tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Stages at once: in an order that respects what they need, and never more than allowed."""
+"""Stages in parallel: each after the stages that it needs, and never more than allowed."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ GRAPH = {"a": [], "b@0": ["a"], "b@1": ["a"], "c": ["b@0", "b@1"], "d": ["b@0"]}
 
 
 class Runs:
-    """Stands in for `dvc repro`: notes what ran when, and fails where told."""
+    """Stands in for `dvc repro`: records what ran when, and fails for the stage `fails`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: str = "") -> None:
         self.fails, self.done, self.most, self.now = fails, list[str](), 0, 0
@@ -60,7 +60,7 @@ def test_what_does_not_need_a_failed_stage_is_finished(monkeypatch: pytest.Monke
 
 
 def test_after_ctrl_c_no_other_stage_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One stage runs, two more are ready; the one that runs was interrupted too."""
+    """One stage runs and two more are ready; the running stage is interrupted too."""
     started = []
 
     def run(name: str, *_: object) -> bool:
@@ -81,18 +81,18 @@ def test_after_ctrl_c_no_other_stage_starts(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(started) == 1
 
 
-def test_several_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each stage gets the one with the fewest, in whatever order stages end."""
+def test_several_gpus_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stage gets the GPU with the fewest stages, in whatever order stages end."""
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     devices = parallel._Devices(parallel._visible_devices())
-    stages = [devices.one() for _ in range(6)]
-    dealt = [stage.__enter__()["CUDA_VISIBLE_DEVICES"] for stage in stages[:4]]
-    assert dealt == ["0", "1", "0", "1"]
+    stages = [devices.lend() for _ in range(6)]
+    lent = [stage.__enter__()["CUDA_VISIBLE_DEVICES"] for stage in stages[:4]]
+    assert lent == ["0", "1", "0", "1"]
     for ended in (0, 2, 1, 3):
         stages[ended].__exit__(None, None, None)
-    dealt = [stage.__enter__()["CUDA_VISIBLE_DEVICES"] for stage in stages[4:]]
-    assert dealt == ["0", "1"]
+    lent = [stage.__enter__()["CUDA_VISIBLE_DEVICES"] for stage in stages[4:]]
+    assert lent == ["0", "1"]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_gpus_are_those_that_torch_sees(
 
 def test_where_there_is_one_gpu_or_none_stages_choose_themselves() -> None:
     for names in ([], ["0"]):
-        with parallel._Devices(names).one() as environment:
+        with parallel._Devices(names).lend() as environment:
             assert environment == {}
 
 
@@ -124,7 +124,7 @@ def test_the_graph_is_dvcs_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_target_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    with pytest.raises(ValueError, match="no stage is named 'trian_l1'; there are demo, "):
+    with pytest.raises(ValueError, match="no stage is named 'trian_l1'; the stages are demo, "):
         stage_graph(["trian_l1"])
 
 
@@ -140,7 +140,7 @@ stages:
 def test_dvc_lock_is_as_after_one_stage_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though `quick` is added to it before `slow`."""
+    """The order is the same although `quick` is added to dvc.lock before `slow`."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     monkeypatch.chdir(tmp_path)

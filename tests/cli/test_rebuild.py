@@ -1,4 +1,4 @@
-"""What is committed is what comes out again, or the table says where not."""
+"""A rebuild gives what is committed, or the table shows which stages differ."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ TRAIN = (
 
 
 class Project:
-    """A repository with one stage of data and one that trains, which has run and is committed."""
+    """A repository with a data stage and a training stage; both have run and are committed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -77,14 +77,14 @@ def clone(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clone
 
 
-def test_what_is_committed_comes_out_again(project: Project, clone: Path) -> None:
+def test_a_rebuild_gives_what_is_committed(project: Project, clone: Path) -> None:
     found = compare(project.folder, clone, tolerance=0)
     assert [c[:3] for c in found] == [("data", 1, []), ("train", 2, [])]
     assert {c.verdict for c in found} == {SAME}
 
 
 def _as_if_made(clone: Path, folder: Path, stage: str, auc: float | None = 0.9) -> Path:
-    """The clone, as if a stage had given other bytes and, unless None, another score."""
+    """A copy of the clone, as if a stage gave other bytes and the score `auc` (None: none)."""
     changed = folder / "changed"
     shutil.copytree(clone, changed)
     lock = yaml.safe_load((changed / "dvc.lock").read_text())
@@ -163,6 +163,6 @@ def test_data_stages_are_those_without_torch(project: Project) -> None:
     assert data_stages(project.folder) == ["data"]
 
 
-def test_a_stage_that_fails_is_told(project: Project, tmp_path: Path) -> None:
+def test_a_failed_stage_is_named(project: Project, tmp_path: Path) -> None:
     with pytest.raises(RebuildError, match="dvc repro none` exited with"):
         rebuild(project.folder, tmp_path / "clone", ["none"])

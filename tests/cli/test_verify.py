@@ -1,4 +1,4 @@
-"""Every flipped byte is found, and mended wherever a good copy is left."""
+"""Every flipped byte is found, and repaired wherever a good copy exists."""
 
 import shutil
 from collections.abc import Callable
@@ -24,21 +24,21 @@ def _repaired_whole(found: Verification) -> bool:
     return all(f.repaired for f in found.faults) and again.files == 10 and again.faults == []
 
 
-def test_all_that_dvc_names_is_read_and_good() -> None:
+def test_every_file_that_dvc_names_is_read_and_good() -> None:
     assert verify() == Verification(10, [])  # 1 list, 4 objects, 4 cached files, 1 in git
 
 
 @pytest.mark.parametrize("path", ["clips/a", "clips/deep/b", "table.csv", "own.bin"])
-def test_aspoiled_output_is_found_and_put_back(path: str) -> None:
+def test_a_spoiled_output_is_found_and_restored(path: str) -> None:
     good = Path(path).read_bytes()
     spoil(Path(path))
     assert _named(verify()) == {path: "corrupt"}
-    assert Path(path).read_bytes() != good  # looking changes nothing
+    assert Path(path).read_bytes() != good  # a check changes nothing
     assert _repaired_whole(verify(repair=True))
     assert Path(path).read_bytes() == good
 
 
-def test_a_missing_output_is_found_and_put_back() -> None:
+def test_a_missing_output_is_found_and_restored() -> None:
     shutil.rmtree("clips")
     Path("own.bin").unlink()
     assert _named(verify()) == dict.fromkeys(["clips/a", "clips/deep/b", "own.bin"], "missing")
@@ -78,8 +78,8 @@ def test_the_whole_cache_and_workspace_come_back_from_the_remote() -> None:
     assert _repaired_whole(verify(repair=True))
 
 
-def test_linked_outputs_are_mended_too() -> None:
-    """One file under two names: both are bad at once, and stay one file after the repair."""
+def test_linked_outputs_are_repaired_too() -> None:
+    """One file has two names: both are bad at once, and remain one file after the repair."""
     with Repo() as repo, repo.config.edit() as config:
         config["cache"] = {"type": "hardlink"}
     shutil.rmtree("clips")
@@ -108,11 +108,11 @@ def test_without_a_good_copy_the_fault_stays_and_dvc_sees_it(remote: str) -> Non
     found = verify(repair=True)
     assert not any(fault.repaired for fault in found.faults)
     assert ("no remote" if remote == "none" else "no good copy") in found.faults[0].remedy
-    assert not stored.exists()  # so that `dvc repro` makes it anew
+    assert not stored.exists()  # so that `dvc repro` makes it again
     assert Path("table.csv").read_bytes() == lost
 
 
-def test_what_is_not_named_is_told_and_kept() -> None:
+def test_a_file_that_dvc_lock_does_not_name_is_reported_and_kept() -> None:
     Path("clips/mine").write_text("x")
     assert _named(verify(repair=True)) == {"clips/mine": "unknown"}
     assert Path("clips/mine").exists()
@@ -146,20 +146,20 @@ def test_a_folder_that_cannot_be_written_stops_the_repair(monkeypatch: pytest.Mo
     assert _repaired_whole(verify(repair=True))
 
 
-def test_it_waits_for_nobody_and_needs_a_repository() -> None:
+def test_it_does_not_wait_for_a_lock_and_needs_a_repository() -> None:
     with Repo() as repo, repo.lock, pytest.raises(VerificationError, match="lock"):
         verify()
     with pytest.raises(VerificationError, match="not inside of a DVC repository"):
         verify("/")
 
 
-def test_the_command_names_faults_and_exits_by_what_is_left() -> None:
+def test_the_command_names_faults_and_exits_with_1_if_any_remain() -> None:
     spoil(Path("table.csv"))
     seen = CliRunner().invoke(app, ["verify"])
     assert (seen.exit_code, "corrupt  table.csv: try --repair" in seen.output) == (1, True)
     assert "dvc pull" not in seen.output
-    mended = CliRunner().invoke(app, ["verify", "--repair"])
-    assert (mended.exit_code, "1 faults, 1 repaired" in mended.output) == (0, True)
+    repaired = CliRunner().invoke(app, ["verify", "--repair"])
+    assert (repaired.exit_code, "1 faults, 1 repaired" in repaired.output) == (0, True)
     assert CliRunner().invoke(app, ["verify"]).exit_code == 0
 
 

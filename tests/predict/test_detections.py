@@ -1,4 +1,4 @@
-"""What is heard, what is reported, and which names mean which species."""
+"""Which recordings are predicted, what is reported, and which names select which species."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ CALIBRATION = {
     "precision": 0.9,
 }
 P = np.random.default_rng(0).uniform(0.01, 0.99, (7, 3)).astype(np.float32)
-HEARD = RecordingScores(Path("a.wav"), 3.4, P)
+SCORES = RecordingScores(Path("a.wav"), 3.4, P)
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +48,10 @@ def test_folders_give_their_audio_once_sorted_and_files_are_taken_as_given(tmp_p
 
 def test_detections_by_hand() -> None:
     p = np.array([[0.5, 0.2, 0.9], [0.1, 0.1, 0.1]], np.float32)
-    heard = RecordingScores(Path("a.wav"), 1.0, p)
+    scores = RecordingScores(Path("a.wav"), 1.0, p)
     minimum = np.array([0.5, 0.1, 0.2])
     everyone = np.arange(3)
-    found = list(detections(heard, (4.0, 5.0), minimum, everyone))
+    found = list(detections(scores, (4.0, 5.0), minimum, everyone))
     assert [(d.start_s, d.end_s, d.species) for d in found] == [
         (0, 5, 2),
         (0, 5, 0),
@@ -59,9 +59,9 @@ def test_detections_by_hand() -> None:
         (4, 9, 1),
     ]
     assert found[0].probability == pytest.approx(0.9)
-    first = list(detections(heard, (4.0, 5.0), minimum, everyone, top_k=1))
+    first = list(detections(scores, (4.0, 5.0), minimum, everyone, top_k=1))
     assert [d.species for d in first] == [2, 1]
-    chosen = list(detections(heard, (4.0, 5.0), minimum, np.array([0, 1]), top_k=1))
+    chosen = list(detections(scores, (4.0, 5.0), minimum, np.array([0, 1]), top_k=1))
     assert [d.species for d in chosen] == [0, 1]
 
 
@@ -69,34 +69,34 @@ def test_scoring_calibrates_then_raises_then_smooths(detector: Detector) -> None
     calibration = Calibration.of_metadata({"calibration": CALIBRATION})
     assert calibration is not None
     calibrated = calibrate(P, calibration.curves)
-    np.testing.assert_array_equal(score(HEARD, detector, Scoring()).probabilities, P)
-    found = score(HEARD, detector, Scoring(calibrated=True)).probabilities
+    np.testing.assert_array_equal(score(SCORES, detector, Scoring()).probabilities, P)
+    found = score(SCORES, detector, Scoring(calibrated=True)).probabilities
     np.testing.assert_allclose(found, calibrated, atol=1e-6)
-    found = score(HEARD, detector, Scoring(True, 0.8, True)).probabilities
+    found = score(SCORES, detector, Scoring(True, 0.8, True)).probabilities
     np.testing.assert_allclose(found, smooth(add_recording_max(calibrated, 0.8)), atol=1e-6)
 
 
 def test_own_thresholds_keep_the_same_detections_calibrated_or_not(detector: Detector) -> None:
-    kept = []
+    reported = []
     for calibrated in (False, True):
         minimum, without = minimum_of(detector, 0.5, True, calibrated)
         assert without == ["houspa"]
         assert minimum[1] == 0.5
-        p = score(HEARD, detector, Scoring(calibrated=calibrated)).probabilities
-        kept.append((p >= minimum)[:, [0, 2]])
-    np.testing.assert_array_equal(kept[0], kept[1])
-    assert 0 < kept[0].sum() < kept[0].size
+        p = score(SCORES, detector, Scoring(calibrated=calibrated)).probabilities
+        reported.append((p >= minimum)[:, [0, 2]])
+    np.testing.assert_array_equal(reported[0], reported[1])
+    assert 0 < reported[0].sum() < reported[0].size
     assert (minimum_of(detector, 0.2, False, True)[0] == 0.2).all()
 
 
-def test_a_model_without_calibration_says_so(plain_detector: Detector) -> None:
+def test_scoring_needs_a_model_with_calibration(plain_detector: Detector) -> None:
     with pytest.raises(ChoiceError, match="leave out --calibrate"):
-        score(HEARD, plain_detector, Scoring(calibrated=True))
+        score(SCORES, plain_detector, Scoring(calibrated=True))
     with pytest.raises(ChoiceError, match="and --own-thresholds"):
         minimum_of(plain_detector, 0.1, True, False)
 
 
-def test_species_are_known_by_code_and_both_names() -> None:
+def test_species_are_chosen_by_code_and_both_names() -> None:
     lines = [
         "# mine",
         "",
@@ -118,6 +118,6 @@ def test_species_are_known_by_code_and_both_names() -> None:
 
 def test_silence_in_a_long_recording_stays_a_window(detector: Detector, tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", 0 * tone(3.0))
-    (heard,) = detector.predict([path])
-    assert len(heard.probabilities) == 6
-    assert not heard.problem
+    (scores,) = detector.predict([path])
+    assert len(scores.probabilities) == 6
+    assert not scores.problem

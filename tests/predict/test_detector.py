@@ -1,4 +1,4 @@
-"""Windows of a recording: which samples each one holds, in what order, and what is said of it."""
+"""Windows of a recording: their samples, their order and their probabilities."""
 
 import sys
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_clips_are_slices_of_the_padded_sound_however_it_arrives(
 
 
 @pytest.mark.parametrize("overlap_s", [0.0, 0.2])
-def test_each_window_is_what_the_model_says_of_its_samples(
+def test_each_window_is_the_models_prediction_for_its_samples(
     model: Path, tmp_path: Path, overlap_s: float
 ) -> None:
     sound = ramp(1.3)
@@ -58,7 +58,7 @@ def test_each_window_is_what_the_model_says_of_its_samples(
 
 
 @pytest.mark.parametrize("threads", [1, 5])
-def test_recordings_are_heard_in_order_and_bad_ones_named(
+def test_recordings_are_predicted_in_order_and_bad_ones_named(
     model: Path, tmp_path: Path, threads: int
 ) -> None:
     lengths_s = (7.3, 0.1, 4.0, 11.9)
@@ -69,21 +69,25 @@ def test_recordings_are_heard_in_order_and_bad_ones_named(
     )
     broken.write_bytes(b"broken")
     paths[2:2] = [broken, silent]
-    told: list[float] = []
+    reported_s: list[float] = []
     detector = Detector(model, threads)
-    found = list(detector.predict(paths, advance=told.append))
-    assert [h.path for h in found] == paths
-    assert [bool(h.problem) for h in found] == [h.path == broken for h in found]
+    found = list(detector.predict(paths, advance=reported_s.append))
+    assert [scores.path for scores in found] == paths
+    assert [bool(scores.problem) for scores in found] == [path == broken for path in paths]
     assert not len(found[2].probabilities)
-    for heard in (h for h in found if not h.problem):
-        alone = [w.probabilities for w in Detector(model).windows(heard.path)]
-        np.testing.assert_array_equal(heard.probabilities, alone)
+    readable = [scores for scores in found if not scores.problem]
+    for scores in readable:
+        alone = [w.probabilities for w in Detector(model).windows(scores.path)]
+        np.testing.assert_array_equal(scores.probabilities, alone)
     assert found[0].duration_s == pytest.approx(7.3, abs=1e-3)
-    assert sum(told) == pytest.approx(sum(h.duration_s for h in found))  # padding is no sound
-    assert min(told) >= 0
+    total_s = sum(scores.duration_s for scores in readable)  # without the padding
+    assert sum(reported_s) == pytest.approx(total_s)
+    assert min(reported_s) >= 0
 
 
-def test_other_rates_and_channels_sound_the_same(model: Path, tmp_path: Path) -> None:
+def test_other_sample_rates_and_channels_give_the_same_probabilities(
+    model: Path, tmp_path: Path
+) -> None:
     stereo = np.stack([0 * ramp(2, 44_100), 2 * ramp(2, 44_100) - 1], axis=1)
     one = write(tmp_path / "one.wav", ramp(2) - 0.5)
     other = tmp_path / "other.wav"
@@ -96,25 +100,25 @@ def test_other_rates_and_channels_sound_the_same(model: Path, tmp_path: Path) ->
 
 def test_an_overlap_of_a_whole_window_is_refused(model: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(1))
-    with pytest.raises(ValueError, match=r"0\.5 s is outside 0 \.\. 0\.5 s"):
+    with pytest.raises(ValueError, match=r"overlap of 0\.5 s .* less than 0\.5 s"):
         list(Detector(model).windows(path, CLIP_S))
 
 
-def test_openvino_says_the_same(model: Path, tmp_path: Path) -> None:
+def test_openvino_gives_the_same_probabilities(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     path = write(tmp_path / "a.wav", ramp(9))
-    heard = [next(Detector(model, 2, e).predict([path])) for e in ("onnxruntime", "openvino")]
-    np.testing.assert_allclose(heard[0].probabilities, heard[1].probabilities, atol=1e-5)
+    scores = [next(Detector(model, 2, e).predict([path])) for e in ("onnxruntime", "openvino")]
+    np.testing.assert_allclose(scores[0].probabilities, scores[1].probabilities, atol=1e-5)
 
 
-def test_a_file_that_cannot_be_parted_is_refused(model: Path) -> None:
+def test_a_file_without_a_named_image_is_refused(model: Path) -> None:
     pytest.importorskip("openvino")
-    with pytest.raises(EngineError, match="export it anew with `dvc repro export_onnx`"):
+    with pytest.raises(EngineError, match="export it again with `dvc repro export_onnx`"):
         Detector(model, engine="openvino-bf16")
 
 
-def test_engines_that_are_not_there_are_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(EngineError, match="'tpu' is none of onnxruntime, openvino"):
+def test_missing_engines_are_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EngineError, match="'tpu' is not one of onnxruntime, openvino"):
         Detector(model, engine="tpu")
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(EngineError, match=r"pip install 'birdclef\[openvino\]'"):

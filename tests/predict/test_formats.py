@@ -1,4 +1,4 @@
-"""Each format read back as its users do; foreign text stays text."""
+"""Each format is read back as its users do; untrusted text stays text."""
 
 import csv
 from pathlib import Path
@@ -31,7 +31,7 @@ def report(
     minimum = np.full(3, 0.15)
     return Report(
         recordings=iter(recordings),
-        detect=lambda h: detections(h, (5.0, 5.0), minimum, np.array(chosen)),
+        detect=lambda scores: detections(scores, (5.0, 5.0), minimum, np.array(chosen)),
         species=species,
         chosen=chosen,
         window_s=(5.0, 5.0),
@@ -86,7 +86,7 @@ def test_raven_reads_times_through_all_files_and_ends_with_the_sound(tmp_path: P
     assert set(found["View"]) == {"Spectrogram 1"}
 
 
-def test_audacity_has_a_label_track_a_recording(tmp_path: Path) -> None:
+def test_audacity_has_one_label_track_per_recording(tmp_path: Path) -> None:
     assert FORMATS["audacity"].write(report(), tmp_path / "labels") == len(ROWS)
     assert sorted(p.name for p in (tmp_path / "labels").iterdir()) == ["a.wav.txt", "b.wav.txt"]
     lines = (tmp_path / "labels" / "a.wav.txt").read_text().splitlines()
@@ -114,7 +114,7 @@ def test_submission_follows_the_samples_columns(tmp_path: Path) -> None:
         (["row_id", "mallar3", "grewag1"], "differ in 1 species: houspa"),
         (["row_id", "mallar3", "grewag1", "houspa", "dodo"], "differ in 1 species: dodo"),
         (["row_id", "mallar3", "mallar3", "grewag1", "houspa"], "each once"),
-        (["id", "mallar3", "grewag1", "houspa"], "should be row_id and species"),
+        (["id", "mallar3", "grewag1", "houspa"], "must be row_id and species"),
     ],
 )
 def test_a_sample_of_another_competition_is_refused(
@@ -125,11 +125,11 @@ def test_a_sample_of_another_competition_is_refused(
         check(other, "submission", [])
 
 
-def test_recordings_of_one_name_are_refused_where_only_the_name_tells(tmp_path: Path) -> None:
+def test_recordings_of_one_name_are_refused_by_formats_that_need_it(tmp_path: Path) -> None:
     order = sample(tmp_path / "s.csv", ["row_id", "mallar3", "grewag1", "houspa"])
-    with pytest.raises(ChoiceError, match=r"apart by nothing else: a\.wav"):
+    with pytest.raises(ChoiceError, match=r"belong to several recordings: a\.wav"):
         check(report(), "audacity", [Path("x/a.wav"), Path("y/a.wav")])
-    with pytest.raises(ChoiceError, match="format submission tells them"):
+    with pytest.raises(ChoiceError, match="format submission distinguishes"):
         check(report(sample=order), "submission", [Path("x/a.wav"), Path("x/a.flac")])
     with pytest.raises(ChoiceError, match="needs --sample-submission"):
         check(report(), "submission", [])
@@ -144,11 +144,11 @@ HOSTILE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("form", ["csv", "wide", "raven", "audacity"])
-def test_foreign_text_breaks_no_table_and_is_no_formula(tmp_path: Path, form: str) -> None:
-    heard = RecordingScores(Path("=1+1\n,\udce9.wav"), 5.0, P[:1])
+def test_untrusted_text_breaks_no_table_and_is_no_formula(tmp_path: Path, form: str) -> None:
+    scores = RecordingScores(Path("=1+1\n,\udce9.wav"), 5.0, P[:1])
     species = [HOSTILE, *SPECIES[1:]]
     out = tmp_path / "out"
-    FORMATS[form].write(report([heard], species), out)
+    FORMATS[form].write(report([scores], species), out)
     file = out if out.is_file() else next(out.iterdir())
     text = file.read_text(encoding="utf-8")
     if form in ("csv", "wide"):
@@ -161,17 +161,17 @@ def test_foreign_text_breaks_no_table_and_is_no_formula(tmp_path: Path, form: st
         assert len(tabs) == (3 if form == "raven" else 2)
 
 
-def test_suffixes_name_formats(tmp_path: Path) -> None:
+def test_suffixes_select_formats(tmp_path: Path) -> None:
     assert format_of(tmp_path / "a.CSV", None) == "csv"
     assert format_of(tmp_path / "a.txt", None) == "raven"
     assert format_of(tmp_path / "a.csv", "wide") == "wide"
     with pytest.raises(ChoiceError, match="give --format, one of csv, wide"):
         format_of(tmp_path / "a.xlsx", None)
-    with pytest.raises(ChoiceError, match="'xlsx' is none of csv"):
+    with pytest.raises(ChoiceError, match="'xlsx' is not one of csv"):
         format_of(tmp_path / "a.csv", "xlsx")
 
 
-def test_no_file_is_left_where_writing_fails(tmp_path: Path) -> None:
+def test_no_file_is_left_if_writing_fails(tmp_path: Path) -> None:
     def one_then_fail() -> Any:
         yield RecordingScores(Path("a.wav"), 5.0, P)
         raise OSError("disk full")

@@ -1,4 +1,4 @@
-"""`birdclef predict` as its users call it: what comes out, what is skipped, how it goes on."""
+"""`birdclef predict` as its users call it: what it writes and skips, and how it continues."""
 
 import json
 import subprocess
@@ -40,12 +40,12 @@ def test_detections_are_the_models(world: Path) -> None:
     own = found[found["file"] == "in/a.wav"]
     assert len(own) == (expected >= 0.4).sum()
     for start_s, species, p in own[["start_s", "species", "probability"]].to_numpy().tolist():
-        said = expected[round(start_s / CLIP_S), CODES.index(species)]
-        assert p == pytest.approx(said, abs=1e-4)
+        predicted = expected[round(start_s / CLIP_S), CODES.index(species)]
+        assert p == pytest.approx(predicted, abs=1e-4)
     assert sorted(p.name for p in world.iterdir()) == ["found.csv", "in", "m.onnx"]
 
 
-def test_bad_files_are_named_and_skipped_and_the_exit_code_tells(world: Path) -> None:
+def test_bad_files_are_named_and_skipped_and_the_exit_code_is_1(world: Path) -> None:
     (world / "in" / "broken.ogg").write_bytes(b"broken")
     result = run("--out", "found.csv", "--min-confidence", "0")
     assert result.exit_code == 1
@@ -60,7 +60,7 @@ def test_species_list_top_k_and_overlap(world: Path) -> None:
         *("--out", "found.csv", "--species-list", "list.txt", "--overlap", "0.25"),
         *("--top-k", "1", "--min-confidence", "0"),
     )
-    assert "the model does not know 1 names of the list: dodo" in result.output
+    assert "the model does not know 1 names in the list: dodo" in result.output
     found = pd.read_csv("found.csv")
     assert set(found["species"]) <= {"houspa", "mallar3"}
     assert found["start_s"].tolist() == [0, 0.25, 0.5, 0, 0.25, 0.5, 0.75, 1.0, 1.25]
@@ -69,7 +69,7 @@ def test_species_list_top_k_and_overlap(world: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--format", "wide", "--top-k", "2"), "which --top-k would change"),
+        (("--format", "wide", "--top-k", "2"), "--top-k cannot be used"),
         (("--format", "csv", "--sample-submission", "m.onnx"), "is for format submission"),
         (
             (
@@ -78,10 +78,10 @@ def test_species_list_top_k_and_overlap(world: Path) -> None:
             ),
             "needs --sample-submission",
         ),
-        (("--calibrate",), "holds no calibration"),
+        (("--calibrate",), "contains no calibration"),
         (("--own-thresholds",), "no thresholds"),
         (("--overlap", "0.5"), "the length of a window"),
-        (("--engine", "tpu"), "'tpu' is none of"),
+        (("--engine", "tpu"), "'tpu' is not one of"),
         (("--model", "in/a.wav"), "cannot be loaded"),
         (("--model", "gone.onnx"), "gone.onnx not found"),
         (("--species-list", "gone.txt"), "gone.txt"),
@@ -98,7 +98,7 @@ def test_mistakes_are_one_line_and_nothing_is_written(
     assert sorted(p.name for p in world.iterdir()) == ["in", "m.onnx"]
 
 
-def test_an_empty_folder_is_no_silent_success(world: Path) -> None:
+def test_an_empty_folder_is_an_error(world: Path) -> None:
     (world / "empty").mkdir()
     result = CliRunner().invoke(app, ["predict", "empty", "--model", "m.onnx", "--out", "f.csv"])
     assert result.exit_code == 1
@@ -106,20 +106,20 @@ def test_an_empty_folder_is_no_silent_success(world: Path) -> None:
 
 
 class Killed(BaseException):
-    """Stands for a kill: nothing catches it."""
+    """Stands in for a kill, because nothing catches it."""
 
 
-def test_a_stopped_run_goes_on_and_writes_the_same(
+def test_a_stopped_run_continues_and_writes_the_same(
     world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("--out", "whole.csv")
     save = PartialResults.save
-    heard: list[object] = []
+    saved: list[object] = []
 
     def save_once(self: PartialResults, found: object) -> None:
-        if heard:
+        if saved:
             raise Killed
-        heard.append(found)
+        saved.append(found)
         save(self, found)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
@@ -127,27 +127,27 @@ def test_a_stopped_run_goes_on_and_writes_the_same(
         with pytest.raises(Killed):
             run("--out", "found.csv").exit_code  # noqa: B018
     assert not (world / "found.csv").exists()
-    asked: list[Path] = []
-    hear = Detector.predict
+    predicted: list[Path] = []
+    predict = Detector.predict
 
     def spy(self: Detector, paths: list[Path], *rest: object) -> object:
-        asked.extend(paths)
-        return hear(self, paths, *rest)  # type: ignore[arg-type]
+        predicted.extend(paths)
+        return predict(self, paths, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Detector, "predict", spy)
     assert run("--out", "found.csv").exit_code == 0
-    assert [p.name for p in asked] == ["b.flac"]
+    assert [p.name for p in predicted] == ["b.flac"]
     assert (world / "found.csv").read_bytes() == (world / "whole.csv").read_bytes()
     assert not list(world.glob(".found*"))
 
 
-def test_what_was_kept_of_another_recording_model_or_overlap_is_not_used(world: Path) -> None:
+def test_results_of_another_recording_model_or_overlap_are_not_used(world: Path) -> None:
     path = world / "in" / "a.wav"
-    (heard,) = Detector("m.onnx").predict([path])
-    PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).save(heard)
+    (scores,) = Detector("m.onnx").predict([path])
+    PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).save(scores)
     again = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path)
     assert again is not None
-    np.testing.assert_array_equal(again.probabilities, heard.probabilities)
+    np.testing.assert_array_equal(again.probabilities, scores.probabilities)
     assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.1).load(path) is None
     assert PartialResults(Path("o.csv"), Path("m.onnx"), "openvino", 0.0).load(path) is None
     write(path, ramp(0.7))
@@ -156,24 +156,24 @@ def test_what_was_kept_of_another_recording_model_or_overlap_is_not_used(world: 
     assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
 
 
-def test_a_damaged_spool_is_heard_again(world: Path) -> None:
+def test_a_damaged_partial_result_is_not_used(world: Path) -> None:
     path = world / "in" / "a.wav"
-    spool = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0)
-    (heard,) = Detector("m.onnx").predict([path])
-    spool.save(heard)
-    (kept,) = spool.folder.iterdir()
-    kept.write_bytes(kept.read_bytes()[:40])
-    assert spool.load(path) is None
+    results = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0)
+    (scores,) = Detector("m.onnx").predict([path])
+    results.save(scores)
+    (file,) = results.folder.iterdir()
+    file.write_bytes(file.read_bytes()[:40])
+    assert results.load(path) is None
 
 
-def test_model_info_prints_what_the_file_says(world: Path) -> None:
-    about = {
+def test_model_info_prints_the_metadata(world: Path) -> None:
+    metadata = {
         "backbones": ["efficientvit_b0"],
         "metrics": {"oof": {"l2": 0.99}},
         "licence": "Code: Apache-2.0.",
         "calibration": {"thresholds": [0.5, None, 0.2], "precision": 0.9},
     }
-    write_model(world / "m.onnx", about)
+    write_model(world / "m.onnx", metadata)
     lines = CliRunner().invoke(app, ["model", "info", "m.onnx"]).output
     for text in ("0.5 s at 32000 Hz", "efficientvit_b0", "oof.l2", "0.99", "2 of 3 species"):
         assert text in lines

@@ -1,1 +1,1 @@
-"""The `birdclef` command, and what its commands do around DVC."""
+"""The `birdclef` command: predictions, checks, reports, and runs of the pipeline through DVC."""

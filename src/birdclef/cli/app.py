@@ -1,4 +1,4 @@
-"""The `birdclef` command. Each command imports what it needs, so that none needs PyTorch."""
+"""The `birdclef` command. Commands import what they need, so `predict` runs without PyTorch."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +9,8 @@ from birdclef.cli import options
 from birdclef.common.names import MODEL
 from birdclef.errors import plain_errors
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Birds in recordings.")
-model_app = typer.Typer(no_args_is_help=True, help="Look into a model file, or export one.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Detect birds in recordings.")
+model_app = typer.Typer(no_args_is_help=True, help="Inspect a model file, or export one.")
 app.add_typer(model_app, name="model")
 
 
@@ -28,11 +28,11 @@ def report() -> None:
 @model_app.command()
 @plain_errors()
 def info(
-    file: Annotated[Path, typer.Argument(help="The exported model.")] = MODEL,
+    file: Annotated[Path, typer.Argument(help="Exported model file.")] = MODEL,
     species: Annotated[bool, typer.Option("--species", help="List every species.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="All of it, as the file has it.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print all metadata as JSON.")] = False,
 ) -> None:
-    """Show what an exported model says of itself."""
+    """Show the metadata of an exported model."""
     from json import dumps
 
     from birdclef.predict.detector import read_metadata
@@ -48,14 +48,16 @@ def info(
 @model_app.command()
 @plain_errors()
 def export(
-    out: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
-    folds: Annotated[list[int], typer.Option("--fold", help="Held-out fold; repeat for more.")],
-    level: Annotated[str | None, typer.Option(help="l1, l2, ...; the last unless given.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The first unless given.")] = None,
+    out: Annotated[Path, typer.Argument(help="ONNX file to write.")],
+    folds: Annotated[
+        list[int], typer.Option("--fold", help="Held-out fold; repeat the option for more.")
+    ],
+    level: Annotated[str | None, typer.Option(help="l1, l2, ... (default: the last).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed (default: the first).")] = None,
 ) -> None:
-    """Write some of the trained folds alone as a model file, checked as the whole is.
+    """Export some of the trained folds as a model file, with the checks of the full export.
 
-    The pipeline's own models/birdclef.onnx, with every fold, is made by `dvc repro`.
+    `dvc repro` makes models/birdclef.onnx, which contains every fold.
     """
     from birdclef.params import load_params
     from birdclef.progress import console
@@ -67,26 +69,26 @@ def export(
     from birdclef.model.device import prepare
 
     prepare(params.runtime)
-    found = write_folds(params, level, seed, folds, out)
-    console.print(f"{out}: differs from PyTorch by at most {found['parity']:.1e}")
+    metrics = write_folds(params, level, seed, folds, out)
+    console.print(f"{out}: differs from PyTorch by at most {metrics['parity']:.1e}")
 
 
 @app.command()
 @plain_errors()
 def doctor() -> None:
-    """Print versions, device, processor, cache, remotes and space: for a bug report."""
+    """Print versions, device, processor, cache, remotes and free space for a bug report."""
     from birdclef.cli.doctor import doctor as findings
     from birdclef.params import load_params
 
     params = load_params()
-    for what, found in findings(params):
-        print(f"{what:10}{found}")
+    for topic, found in findings(params):
+        print(f"{topic:10}{found}")
 
 
 @app.command()
 @plain_errors()
 def check() -> None:
-    """Find in seconds what would stop a long run; exits with 1 if something would."""
+    """Find within seconds what would stop a long run; exit with 1 if anything would."""
     from birdclef.cli.check import check as findings
     from birdclef.params import load_params
     from birdclef.progress import console
@@ -105,18 +107,21 @@ def check() -> None:
 @app.command()
 @plain_errors()
 def repro(
-    targets: Annotated[list[str] | None, typer.Argument(help="Stages; none: all.")] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at once.")] = 2,
+    targets: Annotated[list[str] | None, typer.Argument(help="Stages (default: all).")] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Maximum number of stages at once.")
+    ] = 2,
     pull: Annotated[
-        bool, typer.Option("--pull", help="In a clone without data: fetch what must run needs.")
+        bool,
+        typer.Option("--pull", help="In a clone without data, fetch the inputs of stages to run."),
     ] = False,
 ) -> None:
-    """Do as `dvc repro`, but run stages that do not wait for each other at once."""
+    """Do the same as `dvc repro`, but run independent stages in parallel."""
     from birdclef.cli.parallel_repro import reproduce
 
     failed = reproduce(jobs, targets or [], pull)
     if failed:
-        raise SystemExit(f"failed: {', '.join(failed)}; all that does not need them is finished")
+        raise SystemExit(f"failed: {', '.join(failed)}; all stages that need none of them are done")
 
 
 @app.command()
@@ -140,7 +145,7 @@ def predict(
 ) -> None:
     """Detect species in recordings of any length.
 
-    A file that cannot be read is named and skipped, and the exit code is 1. If a run is stopped,
+    Files that cannot be read are listed and skipped, and the exit code is 1. If a run is stopped,
     the same command continues it.
     """
     from birdclef.predict.detections import Scoring
@@ -161,9 +166,9 @@ def predict(
 @app.command()
 @plain_errors()
 def verify(
-    repair: Annotated[bool, typer.Option("--repair", help="Put good copies in place.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Restore good copies.")] = False,
 ) -> None:
-    """Re-hash the cache and every output against dvc.lock; exits with 1 if a fault remains."""
+    """Re-hash the cache and every output against dvc.lock; exit with 1 if a fault remains."""
     from birdclef.cli import verify as verification
     from birdclef.progress import console
 
@@ -171,11 +176,11 @@ def verify(
     for fault in faults:
         line = f"{fault.problem:8} {fault.path}: {fault.remedy}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    left = sum(not fault.repaired for fault in faults)
-    console.print(f"{files} files read, {len(faults)} faults, {len(faults) - left} repaired")
-    if left and all(fault.problem == "missing" for fault in faults):
-        console.print("what is there is good: `dvc pull` fetches the rest, `dvc repro` makes it")
-    if left:
+    remaining = sum(not fault.repaired for fault in faults)
+    console.print(f"{files} files read, {len(faults)} faults, {len(faults) - remaining} repaired")
+    if remaining and all(fault.problem == "missing" for fault in faults):
+        console.print("all other files are good: `dvc pull` fetches the rest, `dvc repro` makes it")
+    if remaining:
         raise typer.Exit(1)
 
 
@@ -183,16 +188,16 @@ def verify(
 @plain_errors()
 def rebuild(
     data_only: Annotated[
-        bool, typer.Option("--data-only", help="Only the stages that train nothing.")
+        bool, typer.Option("--data-only", help="Run only stages without training.")
     ] = False,
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Accepted difference of a score, on another CPU.")
+        float, typer.Option(min=0, help="Largest accepted difference of a score between CPUs.")
     ] = 0.05,
 ) -> None:
     """Run the last commit in an empty clone, and compare every hash of dvc.lock.
 
-    Exits with 1 if a data stage gives other bytes, if training gives other bytes and its scores
-    differ by more than the tolerance, or if dvc.lock was written by other code or parameters.
+    Exit with 1 if a data stage gives different bytes, if training gives different bytes and its
+    scores differ by more than the tolerance, or if other code or parameters wrote dvc.lock.
     """
     from tempfile import TemporaryDirectory
 
@@ -212,7 +217,7 @@ def rebuild(
 @app.command()
 @plain_errors()
 def docs() -> None:
-    """Fill the figures of docs/ from metrics/ and dvc.yaml; names what has changed."""
+    """Update the figures in docs/ from metrics/ and dvc.yaml; list the changed files."""
     from birdclef.cli.doc_tables import fill_all
 
     print(*fill_all(), sep="\n")

@@ -1,7 +1,7 @@
-"""Fill the figures of documents: what stands between two marks is made anew from metrics/.
+"""Update the figures in documents: the text between two marks is generated from metrics/.
 
-A document asks for figures by a line such as `<!-- figures: metrics/kept.json sources -->`, and
-ends them with `<!-- end of figures -->`; a part's name may hold spaces.
+In a document, a line such as `<!-- figures: metrics/kept.json sources -->` requests figures, and
+`<!-- end of figures -->` ends them. The name of a part may contain spaces.
 """
 
 import json
@@ -23,11 +23,11 @@ _BLOCK = re.compile(
 
 
 class FiguresError(ValueError):
-    """A document asks for figures that are not there; the message names it and what it asked."""
+    """A document asks for figures that do not exist; the message names both."""
 
 
 def filled(document: Path) -> str:
-    """The text of a document with its figures as they are now.
+    """The text of a document with up-to-date figures.
 
     Raises:
         FiguresError: a file or part of it is missing.
@@ -44,7 +44,7 @@ def filled(document: Path) -> str:
 
 
 def fill_all(folder: Path = DOCUMENTS) -> list[Path]:
-    """Write every document of a folder whose figures have changed; returns these."""
+    """Update every document of a folder whose figures have changed; returns these documents."""
     changed = []
     for document in sorted(folder.glob("*.md")):
         text = filled(document)

@@ -1,4 +1,4 @@
-"""What one pastes into a bug report: versions, processor, threads, DVC's cache, remote, space."""
+"""The facts for a bug report: versions, processor, threads, DVC's cache and remotes, free space."""
 
 import os
 import platform
@@ -29,7 +29,7 @@ def _version(package: str) -> str:
 
 
 def _processor(cpuinfo: Path) -> str:
-    """Name and what matters of its instructions, as Linux tells; elsewhere what Python knows."""
+    """Name and relevant instruction sets, from Linux; on other systems, only Python's name."""
     if not cpuinfo.exists():
         return platform.processor() or platform.machine()
     fields: dict[str, str] = {}
@@ -42,7 +42,7 @@ def _processor(cpuinfo: Path) -> str:
 
 
 def _run(*command: str) -> str:
-    """What a command prints, or why it could not; never an exception."""
+    """The output of a command, or why it failed; raises nothing."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -58,20 +58,20 @@ def _git() -> str:
 
 
 def _remotes() -> str:
-    """Names and kinds only: an address may hold a secret."""
+    """Names and kinds of the remotes; no addresses, because an address may contain a secret."""
     listed = _run("dvc", "remote", "list").split("; ")
     names = []
     for name, _, address in (line.strip().partition(" ") for line in listed if line):
-        where = address.removesuffix("(default)").strip()
+        location = address.removesuffix("(default)").strip()
         default = " (default)" if address.endswith("(default)") else ""
-        names.append(f"{name}: {_kind(where)}{default}")
+        names.append(f"{name}: {_kind(location)}{default}")
     return ", ".join(names) or "none"
 
 
-def _kind(where: str) -> str:
-    if "://" in where:
-        return where.split("://")[0]
-    return "folder" if Path(where).is_dir() else "folder that is not there"
+def _kind(location: str) -> str:
+    if "://" in location:
+        return location.split("://")[0]
+    return "folder" if Path(location).is_dir() else "folder that is not there"
 
 
 def _cuda() -> str:
@@ -89,7 +89,7 @@ def _space() -> str:
 
 
 def doctor(params: Params, cpuinfo: Path = Path("/proc/cpuinfo")) -> Iterator[tuple[str, str]]:
-    """What is looked at, and what was found."""
+    """Yield each topic, and what was found on this machine."""
     yield "system", f"{platform.platform()}, Python {platform.python_version()}"
     yield "python", sys.executable.replace(str(Path.home()), "~")
     yield "packages", ", ".join(map(_version, _PACKAGES))

@@ -9,14 +9,14 @@ from birdclef.predict.formats import FORMATS
 
 _FORMATS = "; ".join(f"{name}: {form.what}" for name, form in FORMATS.items())
 
-Recordings = Annotated[list[Path], typer.Argument(help="Recordings, or folders of recordings.")]
-Model = Annotated[Path, typer.Option(help="The exported model.")]
+Recordings = Annotated[list[Path], typer.Argument(help="Recordings, or folders with recordings.")]
+Model = Annotated[Path, typer.Option(help="Exported model file.")]
 Out = Annotated[Path, typer.Option(help="File to write; a folder for format audacity.")]
 Form = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help=f"{_FORMATS}. Without this option the suffix of --out chooses the format.",
+        help=f"{_FORMATS}. Without this option, the suffix of --out selects the format.",
     ),
 ]
 MinConfidence = Annotated[
@@ -35,7 +35,7 @@ SpeciesList = Annotated[
         " line."
     ),
 ]
-Overlap = Annotated[float, typer.Option(min=0, help="Overlap of windows in seconds.")]
+Overlap = Annotated[float, typer.Option(min=0, help="Overlap of consecutive windows in seconds.")]
 Calibrate = Annotated[
     bool, typer.Option("--calibrate", help="Calibrate probabilities with the model's curves.")
 ]
@@ -43,13 +43,13 @@ RecordingMax = Annotated[
     float,
     typer.Option(
         min=0,
-        help="Raise a species that is clear elsewhere in the recording, by this weight; the"
-        " original used 0.8.",
+        help="Weight with which to raise a species that is clear elsewhere in the recording;"
+        " 0 = off, the original used 0.8.",
     ),
 ]
-Smooth = Annotated[bool, typer.Option("--smooth", help="Average over five windows.")]
+Smooth = Annotated[bool, typer.Option("--smooth", help="Average probabilities over five windows.")]
 SampleSubmission = Annotated[
-    Path | None, typer.Option(help="Table whose species columns format submission follows.")
+    Path | None, typer.Option(help="Competition's sample, whose columns format submission copies.")
 ]
 Threads = Annotated[int, typer.Option(min=0, help="Number of threads; 0 = one per core.")]
-Engine = Annotated[str, typer.Option(help="onnxruntime, openvino or openvino-bf16.")]
+Engine = Annotated[str, typer.Option(help="Engine: onnxruntime, openvino or openvino-bf16.")]

@@ -1,7 +1,7 @@
-"""Run stages that do not wait for each other at once: several folds, seeds or backbones.
+"""Run independent stages in parallel: several folds, seeds or backbones.
 
-DVC itself runs one stage after the other. Here each runs in a `dvc repro` of its own, which locks
-what it writes, as soon as all that it depends on is done. dvc.lock comes out the same.
+DVC itself runs one stage after the other. Here each stage runs in its own `dvc repro`, which locks
+its outputs, as soon as all stages that it depends on are done. The resulting dvc.lock is the same.
 """
 
 import os
@@ -22,37 +22,40 @@ _print_lock = threading.Lock()
 
 
 class StageError(ValueError):
-    """A stage that dvc.yaml does not have; the message names those that it has."""
+    """A target that is not a stage in dvc.yaml; the message lists the stages."""
 
 
 def stage_graph(targets: Sequence[str] = ()) -> dict[str, list[str]]:
-    """Every stage and those that it depends on, or only `targets` and what they need.
+    """Each stage with the stages that it depends on.
 
-    They are in the order in which DVC itself runs them.
+    Stages are in the order in which DVC itself runs them.
+
+    Args:
+        targets: limits the graph to these stages and all that they need; empty: every stage.
 
     Raises:
-        StageError: a target is no stage.
+        StageError: a target is not a stage.
     """
     with Repo() as repo:
         graph = repo.index.graph
         stages = {stage.addressing: stage for stage in plan_repro(graph)}
         needs = {
-            name: sorted(other.addressing for other in graph.successors(stage))
+            name: sorted(needed.addressing for needed in graph.successors(stage))
             for name, stage in stages.items()
         }
     if not targets:
         return needs
     names = {*needs, *(name.split("@")[0] for name in needs)}
     if unknown := [target for target in targets if target not in names]:
-        there_are = ", ".join(dict.fromkeys(name.split("@")[0] for name in needs))
-        raise StageError(f"no stage is named {unknown[0]!r}; there are {there_are}")
-    wanted, open_names = set(), [n for n in needs if {n, n.split("@")[0]} & set(targets)]
-    while open_names:
-        name = open_names.pop()
+        known = ", ".join(dict.fromkeys(name.split("@")[0] for name in needs))
+        raise StageError(f"no stage is named {unknown[0]!r}; the stages are {known}")
+    wanted, pending = set(), [n for n in needs if {n, n.split("@")[0]} & set(targets)]
+    while pending:
+        name = pending.pop()
         if name not in wanted:
             wanted.add(name)
-            open_names += needs[name]
-    return {name: others for name, others in needs.items() if name in wanted}
+            pending += needs[name]
+    return {name: needed for name, needed in needs.items() if name in wanted}
 
 
 def _locked_stages() -> list[str]:
@@ -63,7 +66,7 @@ def _locked_stages() -> list[str]:
 
 
 def _order_lock(names: Iterable[str]) -> None:
-    """Put the stages of dvc.lock in this order, since each was added when it came to its end."""
+    """Put the stages of dvc.lock in this order, because each was added when it finished."""
     with Repo(_wait_for_lock=True) as repo, repo.lock:
         locked = _locked_stages()
         ordered = [name for name in dict.fromkeys([*names, *locked]) if name in locked]
@@ -73,8 +76,8 @@ def _order_lock(names: Iterable[str]) -> None:
 
 
 def _visible_devices() -> list[str]:
-    """Each GPU as CUDA_VISIBLE_DEVICES names it; what stands behind an invalid one is not seen."""
-    import torch  # here, since it takes seconds to load
+    """The GPUs, named as in CUDA_VISIBLE_DEVICES; CUDA ignores names after an invalid one."""
+    import torch  # here, because it takes seconds to load
 
     count = torch.cuda.device_count()
     listed = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
@@ -82,15 +85,15 @@ def _visible_devices() -> list[str]:
 
 
 class _Devices:
-    """Lends each stage the GPU that has the fewest; with one or none, nothing is said."""
+    """Lends each stage the GPU with the fewest stages; sets nothing if there is one GPU or none."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._stages = dict.fromkeys(names, 0) if len(names) > 1 else {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def one(self) -> Generator[dict[str, str], None, None]:
-        """What to add to a stage's environment."""
+    def lend(self) -> Generator[dict[str, str], None, None]:
+        """Lend a GPU to a stage: the variables to add to the stage's environment."""
         if not self._stages:
             yield {}
             return
@@ -105,12 +108,12 @@ class _Devices:
 
 
 def _reproduce(name: str, environment: Mapping[str, str], needs: Sequence[str] | None) -> bool:
-    """Bring one stage up to date; True if it went well.
+    """Bring one stage up to date; returns whether it succeeded.
 
     Args:
-        name: of the stage.
-        environment: added to this process's.
-        needs: stages whose outputs to fetch before it runs, if it must; None: all data is here.
+        name: name of the stage.
+        environment: variables to add to this process's environment.
+        needs: stages whose outputs to fetch if the stage must run; None: all data is here.
     """
     repro = ["repro", "--single-item", name]
     if needs is not None:
@@ -124,7 +127,7 @@ def _reproduce(name: str, environment: Mapping[str, str], needs: Sequence[str] |
 
 
 def _dvc(name: str, environment: Mapping[str, str], command: Sequence[str]) -> bool:
-    """Run a command of DVC, the stage's name before every line; True if it went well."""
+    """Run a DVC command and prefix its output with the stage's name; returns whether it worked."""
     process = subprocess.Popen(
         ["dvc", "--wait-for-lock", *command],
         stdout=subprocess.PIPE,
@@ -133,7 +136,7 @@ def _dvc(name: str, environment: Mapping[str, str], command: Sequence[str]) -> b
         env={**os.environ, **environment},
     )
     assert process.stdout is not None
-    advice = False  # how to add dvc.lock to git, after each stage
+    advice = False  # after each stage, DVC explains how to add dvc.lock to git: not printed
     for line in process.stdout:
         advice = advice or line.startswith("To track the changes")
         if line.strip() and not advice:
@@ -143,16 +146,16 @@ def _dvc(name: str, environment: Mapping[str, str], command: Sequence[str]) -> b
 
 
 def reproduce(jobs: int, targets: Sequence[str] = (), pull: bool = False) -> list[str]:
-    """Bring every stage up to date, at most `jobs` at once.
+    """Bring every stage up to date, with at most `jobs` stages at once.
 
-    What does not depend on a failed stage is finished all the same.
+    Stages that do not depend on a failed stage are finished all the same.
 
     Args:
-        jobs: stages at once; a training uses runtime.threads each.
-        targets: stages to bring up to date with all that they need; none: every stage.
-        pull: in a clone without data, fetch the inputs of what must run, and nothing else.
-            `dvc repro --pull` fetches parts of outputs, which DVC then takes for changed, and
-            knows no way to the models of several stages in one folder.
+        jobs: maximum number of stages at once; each training uses runtime.threads threads.
+        targets: stages to bring up to date, with all that they need; empty: every stage.
+        pull: in a clone without data, fetch only the inputs of stages that must run.
+            `dvc repro --pull` fetches parts of outputs, which DVC then considers changed, and it
+            cannot fetch the models of several stages in one folder.
 
     Returns:
         The stages that failed.
@@ -161,7 +164,7 @@ def reproduce(jobs: int, targets: Sequence[str] = (), pull: bool = False) -> lis
     try:
         return _run_all(jobs, graph, pull)
     finally:
-        _order_lock([*before, *graph])  # as `dvc repro` does: what is new comes last
+        _order_lock([*before, *graph])  # as `dvc repro` does: new stages come last
 
 
 def _run_all(jobs: int, graph: Mapping[str, Sequence[str]], pull: bool) -> list[str]:
@@ -170,7 +173,7 @@ def _run_all(jobs: int, graph: Mapping[str, Sequence[str]], pull: bool) -> list[
     devices = _Devices(_visible_devices())
 
     def run(name: str) -> bool:
-        with devices.one() as environment:
+        with devices.lend() as environment:
             return _reproduce(name, environment, graph[name] if pull else None)
 
     failed: list[str] = []
@@ -180,7 +183,7 @@ def _run_all(jobs: int, graph: Mapping[str, Sequence[str]], pull: bool) -> list[
             while sorter.is_active():
                 running |= {pool.submit(run, name): name for name in sorter.get_ready()}
                 if not running:
-                    break  # all that is left waits for a failed stage
+                    break  # all remaining stages depend on a failed stage
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     name = running.pop(future)
@@ -188,7 +191,7 @@ def _run_all(jobs: int, graph: Mapping[str, Sequence[str]], pull: bool) -> list[
                         sorter.done(name)
                     else:
                         failed.append(name)
-        except BaseException:  # Ctrl-C reaches the stages that run; those that wait must not start
+        except BaseException:  # Ctrl-C reaches running stages; queued stages must not start
             pool.shutdown(cancel_futures=True)
             raise
     return sorted(failed)

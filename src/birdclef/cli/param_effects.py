@@ -1,4 +1,4 @@
-"""Which stages a change of each key of params.yaml re-runs, by what DVC reads in dvc.yaml."""
+"""Which stages re-run when a key of params.yaml changes, as DVC derives it from dvc.yaml."""
 
 import re
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ _INTERPOLATED = re.compile(r"\$\{([^}]+)\}")
 
 
 class Effect(NamedTuple):
-    """What a change of one key does; stages of one matrix count as one."""
+    """The effect of changing one key; the stages of a matrix count as one."""
 
-    reruns: list[str]  # that depend on the key itself, in the order of dvc.yaml
-    adds: list[str]  # of whose matrix the key says which stages there are
-    follow: list[str]  # that re-run as well if their inputs come out different
+    reruns: list[str]  # stages that depend on the key itself, in the order of dvc.yaml
+    adds: list[str]  # stages whose matrix the key defines
+    follow: list[str]  # later stages, which re-run if their inputs come out different
 
 
 def _within(key: str, tracked: str) -> bool:
@@ -48,7 +48,7 @@ def effects(folder: Path = Path()) -> dict[str, Effect]:
 
 
 def _interpolated(part: Any) -> set[str]:
-    """Keys that part of a stage's definition is filled with."""
+    """The keys of params.yaml that a part of a stage's definition refers to."""
     return {key for key in _INTERPOLATED.findall(str(part)) if not key.startswith("item")}
 
 
@@ -61,16 +61,16 @@ def _effect(
     reruns = [name for name, keys in tracked.items() if any(_within(key, k) for k in keys)]
     adds = [name for name, keys in matrix.items() if any(_within(key, k) for k in keys)]
     reached: set[str] = set()
-    waiting = [*reruns, *adds]
-    while waiting:
-        for name in after[waiting.pop()] - reached:
+    pending = [*reruns, *adds]
+    while pending:
+        for name in after[pending.pop()] - reached:
             reached.add(name)
-            waiting.append(name)
+            pending.append(name)
     return Effect(reruns, adds, [n for n in after if n in reached - {*reruns, *adds}])
 
 
 def table(folder: Path = Path()) -> str:
-    """The effects as a table in Markdown."""
+    """The effects as a Markdown table."""
     lines = ["| key | re-runs | adds or drops some of | then, if their inputs differ |"]
     lines += ["|---|---|---|---|"]
     for key, effect in effects(folder).items():

@@ -1,4 +1,4 @@
-"""Run the committed pipeline anew in an empty clone, and compare every hash of dvc.lock."""
+"""Run the committed pipeline again in an empty clone, and compare every hash of dvc.lock."""
 
 import json
 import math
@@ -14,45 +14,45 @@ from rich.table import Table
 
 from birdclef.common.nested import flatten
 
-SAME, WITHIN, DIFFERENT = "same bytes", "other bytes, scores agree", "DIFFERENT"
-STALE = "DVC.LOCK IS OF OTHER CODE OR PARAMETERS"
+SAME, WITHIN, DIFFERENT = "same bytes", "different bytes, scores agree", "DIFFERENT"
+STALE = "OTHER CODE OR PARAMETERS WROTE DVC.LOCK"
 
 
 class RebuildError(RuntimeError):
-    """The pipeline could not be run anew; the message says where it stopped."""
+    """The pipeline could not be run again; the message names the command that failed."""
 
 
 class Comparison(NamedTuple):
-    """One stage, as committed and as made anew."""
+    """One stage as committed, compared with the same stage as rebuilt."""
 
     stage: str
-    outputs: int
-    different: list[str]  # paths, and for scores by how much; cmd, params
+    outputs: int  # number of outputs
+    different: list[str]  # paths, with the largest difference of scores; cmd and params
     verdict: str
 
 
 def data_stages(folder: Path) -> list[str]:
-    """Stages of dvc.lock whose code loads no torch: their bytes are the same on every machine."""
+    """Stages of dvc.lock whose code does not load torch; every machine gives the same bytes."""
     return [name for name, stage in _lock(folder).items() if not _trains(folder, stage)]
 
 
 def rebuild(source: Path, clone: Path, stages: Sequence[str] = ()) -> None:
-    """Clone what is committed in `source`, and run it there with an empty cache.
+    """Clone the last commit of `source`, and run the pipeline there with an empty cache.
 
     Args:
         source: The repository.
-        clone: The folder to make.
-        stages: What to run, with all that it needs; none: everything.
+        clone: The folder to create.
+        stages: Stages to run, with all that they need; empty: every stage.
 
     Raises:
-        RebuildError: git or a stage has failed.
+        RebuildError: git or a stage failed.
     """
     _run(["git", "clone", "--quiet", str(source.absolute()), str(clone)], source, {})
     (clone / "dvc.lock").unlink()
     environment = {
         "DVC_SITE_CACHE_DIR": str(clone / ".dvc" / "site"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(clone / "src"),  # the clone's code, whichever is installed
+        "PYTHONPATH": str(clone / "src"),  # the clone's code, not an installed copy
     }
     _run([sys.executable, "-m", "dvc", "repro", *stages], clone, environment)
 
@@ -68,55 +68,55 @@ def compare(source: Path, clone: Path, tolerance: float) -> list[Comparison]:
 
     Args:
         source: The repository.
-        clone: Where it was run anew.
-        tolerance: Largest difference of a score, where training gave other bytes than committed,
-            as it does on another kind of CPU.
+        clone: The clone in which the pipeline was run again.
+        tolerance: Largest accepted difference of a score if training gave different bytes, as it
+            does on another kind of CPU.
     """
-    committed, anew = _lock(source), _lock(clone)
+    committed, rebuilt = _lock(source), _lock(clone)
     return [
         _compare(name, committed.get(name, {}), stage, (source, clone), tolerance)
-        for name, stage in anew.items()
+        for name, stage in rebuilt.items()
     ]
 
 
 def table(stages: Sequence[Comparison]) -> Table:
-    """A row a stage."""
-    shown = Table("stage", "outputs", "committed and made anew")
-    shown.add_column("different", overflow="fold")
+    """A table with one row per stage."""
+    rows = Table("stage", "outputs", "committed and rebuilt")
+    rows.add_column("different", overflow="fold")
     for stage in stages:
-        shown.add_row(stage.stage, str(stage.outputs), stage.verdict, "\n".join(stage.different))
-    return shown
+        rows.add_row(stage.stage, str(stage.outputs), stage.verdict, "\n".join(stage.different))
+    return rows
 
 
 def _compare(
     name: str,
     committed: Mapping[str, Any],
-    anew: Mapping[str, Any],
+    rebuilt: Mapping[str, Any],
     folders: tuple[Path, Path],
     tolerance: float,
 ) -> Comparison:
-    old, new = ({o["path"]: o["md5"] for o in s.get("outs", [])} for s in (committed, anew))
+    old, new = ({o["path"]: o["md5"] for o in s.get("outs", [])} for s in (committed, rebuilt))
     paths = sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
     gaps = {path: _gap(*(folder / path for folder in folders)) for path in paths}
     different = [path + (f" by {gap:.2g}" if gap is not None else "") for path, gap in gaps.items()]
-    if stale := _stale(committed, anew):
+    if stale := _stale(committed, rebuilt):
         return Comparison(name, len(new), stale + different, STALE)
-    agree = _trains(folders[1], anew) and set(old) == set(new)
+    agree = _trains(folders[1], rebuilt) and set(old) == set(new)
     agree = agree and all(gap <= tolerance for gap in gaps.values() if gap is not None)
     return Comparison(
         name, len(new), different, SAME if not paths else WITHIN if agree else DIFFERENT
     )
 
 
-def _stale(committed: Mapping[str, Any], anew: Mapping[str, Any]) -> list[str]:
-    """What the committed stage says that it was made by, where that is no longer committed."""
-    old, new = ({d["path"]: d["md5"] for d in _code(s)} for s in (committed, anew))
-    changed = [key for key in ("cmd", "params") if committed.get(key) != anew.get(key)]
+def _stale(committed: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> list[str]:
+    """Command, params and code in the committed dvc.lock that differ from the commit itself."""
+    old, new = ({d["path"]: d["md5"] for d in _code(s)} for s in (committed, rebuilt))
+    changed = [key for key in ("cmd", "params") if committed.get(key) != rebuilt.get(key)]
     return changed + sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
 
 
 def _gap(old: Path, new: Path) -> float | None:
-    """Largest difference of any number in two JSON files; None for what holds no scores."""
+    """Largest difference between two JSON files in any number; None for other files."""
     if old.suffix != ".json":
         return None
     values = [_numbers(path) for path in (old, new)]
@@ -137,7 +137,7 @@ def _lock(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _code(stage: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The deps of a stage that are code: rooms and modules of src/."""
+    """The deps of a stage that are code: packages and modules in src/."""
     return [dep for dep in stage.get("deps", []) if dep["path"].startswith("src/")]
 
 

@@ -1,4 +1,4 @@
-"""The table that a run ends with: first level against second level, and the exported model."""
+"""The report at the end of a run: first level against second level, and the exported model."""
 
 import json
 import re
@@ -26,26 +26,26 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def clips_per_second(model: Path, seconds: float = 2.0) -> float:
-    """Model clips a second on this machine, mel and all folds included."""
+    """Clips per second that the model predicts on this machine, including mel and all folds."""
     detector = Detector(model)
     noise = np.random.default_rng(0).standard_normal((detector.batch, detector.clip_samples))
     batch = noise.astype(np.float32)
     detector.probabilities(batch)  # warm up
     start = time.perf_counter()
 
-    def until_late() -> Iterator[Waveform]:
+    def batches() -> Iterator[Waveform]:
         while time.perf_counter() - start < seconds:
             yield batch
 
-    done = sum(map(len, detector.run(until_late())))
+    done = sum(map(len, detector.run(batches())))
     return done / (time.perf_counter() - start)
 
 
 def scores_table() -> Table:
-    """Macro ROC-AUC of every level, and of the last level less the first.
+    """Macro ROC-AUC of every level, and the difference of the last level from the first.
 
     Raises:
-        FileNotFoundError: nothing was evaluated yet.
+        FileNotFoundError: nothing has been evaluated yet.
     """
     scores = _read("evaluate")
     levels = [name for name in next(iter(scores.values()), {}) if re.fullmatch(r"l\d", name)]
@@ -71,12 +71,12 @@ def _score(scores: dict[str, float], level: str) -> str:
 
 
 def model_lines() -> list[str]:
-    """What is to say of the exported model: parity, size, speed here."""
+    """Lines on the exported model: parity, size, and speed on this machine."""
     export = _read("export_onnx")
     lines = [
         f"ONNX against PyTorch: probabilities differ by at most {export['parity']:.1e}",
         f"{MODEL}: {export['model_mb']:.1f} MB",
     ]
     if MODEL.exists():
-        lines[1] += f", {clips_per_second(MODEL):.0f} clips a second on this machine"
+        lines[1] += f", {clips_per_second(MODEL):.0f} clips per second on this machine"
     return lines

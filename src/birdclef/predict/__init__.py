@@ -1,1 +1,1 @@
-"""The exported model over recordings of any length; needs no torch and no pandas."""
+"""Run the exported model on recordings of any length; needs neither PyTorch nor pandas."""

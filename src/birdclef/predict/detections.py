@@ -1,4 +1,4 @@
-"""Which recordings are heard, and what of it counts as a detection."""
+"""Calibrate and post-process scores, and choose which of them are reported as detections."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -13,20 +13,20 @@ from birdclef.predict.selection import ChoiceError
 
 
 class Detection(NamedTuple):
-    """One species that was heard in one window."""
+    """One species detected in one window."""
 
     start_s: float
     end_s: float
-    species: int  # position among the model's outputs
+    species: int  # index among the model's outputs
     probability: float
 
 
 class Scoring(NamedTuple):
-    """From what the model says to probabilities; all off unless asked for."""
+    """Steps from the model's outputs to the reported probabilities; all are off by default."""
 
     calibrated: bool = False
     recording_max: float = 0.0  # weight of postprocess.add_recording_max
-    smoothed: bool = False  # postprocess.smooth, last
+    smoothed: bool = False  # postprocess.smooth, the last step
 
 
 def require_calibration(detector: Detector) -> Calibration:
@@ -38,25 +38,25 @@ def require_calibration(detector: Detector) -> Calibration:
     calibration = Calibration.of_metadata(detector.metadata)
     if calibration is None:
         raise ChoiceError(
-            "this model holds no calibration and no thresholds: it was exported without out-of-fold"
-            " predictions (train.scheme: all, or an earlier version); leave out --calibrate and"
-            " --own-thresholds"
+            "this model contains no calibration and no thresholds, because it was exported without"
+            " out-of-fold predictions (train.scheme: all) or by an earlier version; leave out"
+            " --calibrate and --own-thresholds"
         )
     return calibration
 
 
 def score(scores: RecordingScores, detector: Detector, scoring: Scoring) -> RecordingScores:
-    """Calibrate and post-process one recording.
+    """Calibrate and post-process the scores of one recording.
 
     Raises:
-        ChoiceError: calibration is wanted, and the model has none.
+        ChoiceError: calibration is requested, but the model has none.
     """
-    found = scores.probabilities
+    p = scores.probabilities
     if scoring.calibrated:
-        found = calibrate(found, require_calibration(detector).curves).astype(np.float32)
+        p = calibrate(p, require_calibration(detector).curves).astype(np.float32)
     if scoring.recording_max:
-        found = add_recording_max(found, scoring.recording_max)
-    return scores._replace(probabilities=smooth(found) if scoring.smoothed else found)
+        p = add_recording_max(p, scoring.recording_max)
+    return scores._replace(probabilities=smooth(p) if scoring.smoothed else p)
 
 
 def detections(
@@ -66,19 +66,19 @@ def detections(
     species: npt.NDArray[np.integer],
     top_k: int = 0,
 ) -> Iterator[Detection]:
-    """Species at or above their minimum, window by window, the likeliest first.
+    """Yield the species at or above their minimum probability: window by window, highest first.
 
     Args:
-        scores: of one recording.
-        window_s: between the starts of windows, and length of one.
-        minimum: (species,) 0..1, of all the model's outputs.
-        species: positions of those that are of interest.
-        top_k: at most so many in a window; 0: no limit.
+        scores: scores of one recording.
+        window_s: seconds between the starts of windows, and length of a window in seconds.
+        minimum: (species,) minimum probability for each of the model's outputs, 0..1.
+        species: indices of the species to report.
+        top_k: maximum number of detections per window; 0 = no limit.
     """
     step_s, length_s = window_s
     for number, row in enumerate(scores.probabilities):
-        loud = species[row[species] >= minimum[species]]
-        for i in loud[(-row[loud]).argsort(kind="stable")][: top_k or None]:
+        detected = species[row[species] >= minimum[species]]
+        for i in detected[(-row[detected]).argsort(kind="stable")][: top_k or None]:
             start_s = number * step_s
             yield Detection(start_s, start_s + length_s, int(i), float(row[i]))
 
@@ -86,19 +86,20 @@ def detections(
 def minimum_of(
     detector: Detector, min_confidence: float, own_thresholds: bool, calibrated: bool
 ) -> tuple[npt.NDArray[np.float64], list[str]]:
-    """Least probability of each species that is reported.
+    """Minimum probability at which each species is reported.
 
     Args:
-        detector: its file may hold thresholds, on raw probabilities.
+        detector: the model; its file may contain thresholds for uncalibrated probabilities.
         min_confidence: 0..1, for all species, or for those without a threshold of their own.
-        own_thresholds: use those of the file.
-        calibrated: the probabilities will be, and so the thresholds must be.
+        own_thresholds: use the thresholds in the model file.
+        calibrated: calibrate the thresholds, because the probabilities will be calibrated.
 
     Returns:
-        (species,), and the codes of the species that have none of their own.
+        (species,) minimum probabilities, and the codes of the species without a threshold of
+        their own; no codes unless `own_thresholds` is set.
 
     Raises:
-        ChoiceError: the file holds no thresholds.
+        ChoiceError: `own_thresholds` is set, but the file contains no thresholds.
     """
     minimum = np.full(len(detector.species), min_confidence)
     if not own_thresholds:
@@ -107,5 +108,5 @@ def minimum_of(
     own = calibration.thresholds
     if calibrated:
         own = np.where(np.isnan(own), own, calibrate(own[None], calibration.curves)[0])
-    without = [s["species"] for s, t in zip(detector.species, own, strict=True) if np.isnan(t)]
-    return np.where(np.isnan(own), minimum, own), without
+    codes = [s["species"] for s, t in zip(detector.species, own, strict=True) if np.isnan(t)]
+    return np.where(np.isnan(own), minimum, own), codes

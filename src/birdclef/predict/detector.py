@@ -1,4 +1,4 @@
-"""Run the exported model over recordings of any length: needs ONNX Runtime, not PyTorch."""
+"""Run the exported model on recordings of any length; needs ONNX Runtime, not PyTorch."""
 
 import json
 import os
@@ -23,11 +23,11 @@ U = TypeVar("U")
 
 
 class ModelFileError(ValueError):
-    """A file that is no exported model of this pipeline."""
+    """A file that is not an exported model of this pipeline."""
 
 
 class Window(NamedTuple):
-    """What the model says of one interval of a recording."""
+    """The model's prediction for one interval of a recording."""
 
     start_s: float
     end_s: float
@@ -38,25 +38,25 @@ class RecordingScores(NamedTuple):
     """The probabilities of all windows of a recording, or why it could not be read."""
 
     path: Path
-    duration_s: float  # decoded; the last window may end after it
-    probabilities: Probabilities  # (window, species); no window where there is a problem
-    problem: str = ""
+    duration_s: float  # decoded length; the last window may end after it
+    probabilities: Probabilities  # (window, species); no windows if there is a problem
+    problem: str = ""  # why the recording could not be read
 
 
 class _Part(NamedTuple):
-    """Some clips of a recording; `problem` is None until its last part."""
+    """A batch of clips of a recording; the last part has no clips but carries the outcome."""
 
     path: Path
     clips: Waveform  # (B, clip_samples)
-    samples: int  # of the recording, in all; 0 but in its last part
-    problem: str | None = None
+    samples: int  # last part: number of samples in the recording; before: 0
+    problem: str | None = None  # last part: why reading failed, or ""; before: None
 
 
 def read_metadata(model: str | Path) -> dict[str, Any]:
     """Read the metadata of an exported file: species, sample_rate_hz, clip_s and more.
 
     Raises:
-        ModelFileError: it is missing, cannot be read, or lacks this pipeline's metadata.
+        ModelFileError: the file is missing, cannot be read, or lacks this pipeline's metadata.
     """
     if not Path(model).is_file():
         raise ModelFileError(f"{model} not found: run `dvc repro`, or `dvc pull` to fetch it")
@@ -71,19 +71,20 @@ def read_metadata(model: str | Path) -> dict[str, Any]:
 
 
 def cores() -> int:
-    """Processors that this process may use."""
+    """Number of processor cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 class Detector:
-    """An exported model: which species it knows, and their probabilities in recordings.
+    """An exported model, which predicts the probabilities of its species in recordings.
 
     Attributes:
         species: code, scientific_name and common_name of each output, in order.
-        sample_rate_hz: rate of the model's input; files of any rate are resampled.
-        clip_s: length of a window.
-        batch: clips per call of `probabilities` at which the engine is fastest.
+        sample_rate_hz: sample rate of the model's input; files of any rate are resampled.
+        clip_s: length of a window in seconds.
+        probabilities: function, (B, clip_samples) waveforms -> (B, species); threads may share it.
+        batch: number of clips per call of `probabilities` at which the engine is fastest.
         metadata: all metadata of the file.
     """
 
@@ -92,12 +93,12 @@ class Detector:
 
         Args:
             model: the ONNX file.
-            threads: batches that run at once; 0 = one per core.
-            engine: what runs the model, one of engines.ENGINES.
+            threads: number of batches that run at once; 0 = one per core.
+            engine: the engine that runs the model, one of engines.ENGINES.
 
         Raises:
-            ModelFileError: it is missing, cannot be read, or lacks this pipeline's metadata.
-            EngineError: the engine is unknown or not installed.
+            ModelFileError: the file is missing, cannot be read, or lacks this pipeline's metadata.
+            EngineError: the engine is unknown, not installed, or cannot run the file.
         """
         self.metadata = read_metadata(model)
         self.species: list[dict[str, str]] = self.metadata["species"]
@@ -109,34 +110,34 @@ class Detector:
 
     @property
     def clip_samples(self) -> int:
-        """Samples of one model input."""
+        """Number of samples in one model input."""
         return round(self.clip_s * self.sample_rate_hz)
 
     def step_s(self, overlap_s: float) -> float:
-        """Seconds between the starts of windows that overlap by so much, to the whole sample.
+        """Seconds between the starts of windows that overlap by `overlap_s`, to a whole sample.
 
         Raises:
-            ValueError: the overlap is not within 0 .. clip_s, without clip_s itself.
+            ValueError: `overlap_s` is negative, or not shorter than a window.
         """
         if not 0 <= overlap_s < self.clip_s:
             raise ValueError(
-                f"an overlap of {overlap_s:g} s is outside 0 .. {self.clip_s:g} s,"
-                " the length of a window"
+                f"an overlap of {overlap_s:g} s is impossible: choose at least 0 s and less than"
+                f" {self.clip_s:g} s, the length of a window"
             )
         return max(1, round((self.clip_s - overlap_s) * self.sample_rate_hz)) / self.sample_rate_hz
 
     def run(self, batches: Iterable[Waveform]) -> Iterator[Probabilities]:
-        """(B, clip_samples) waveforms of any level -> (B, species), in order, on all threads."""
+        """Predict batches in order: (B, clip_samples) waveforms of any level -> (B, species)."""
         yield from _ahead(self.probabilities, batches, self._threads)
 
     def windows(self, path: str | Path, overlap_s: float = 0.0) -> Iterator[Window]:
-        """Windows of a recording, read as a stream in flat memory.
+        """Yield the windows of a recording, which is read as a stream in constant memory.
 
-        The last window is padded with zeros; its end is still a whole clip after its start.
+        The last window is padded with zeros, so its end may lie after the end of the recording.
 
         Raises:
             AudioError: the file cannot be decoded.
-            ValueError: `overlap_s` is not shorter than a window.
+            ValueError: `overlap_s` is negative, or not shorter than a window.
         """
         step_s = self.step_s(overlap_s)
         blocks = stream(Path(path), self.sample_rate_hz)
@@ -152,37 +153,37 @@ class Detector:
         overlap_s: float = 0.0,
         advance: Callable[[float], object] = lambda _: None,
     ) -> Iterator[RecordingScores]:
-        """Predict recordings in order; the next one is decoded while the model runs on the last.
+        """Predict recordings in order, and decode the next one while the model runs.
 
-        Memory grows with the probabilities of the longest recording alone: 14 MB per day of sound
-        for 200 species. A file that cannot be decoded raises nothing; its result has a `problem`.
+        Memory grows only with the probabilities of the longest recording: 14 MB per day of sound
+        for 200 species. A file that cannot be decoded raises no error; its result has a `problem`.
 
         Args:
             paths: the recordings.
-            overlap_s: overlap of consecutive windows.
-            advance: called with the seconds of sound that were processed since the last call.
+            overlap_s: overlap of consecutive windows in seconds.
+            advance: called with the number of seconds of sound processed since the last call.
         """
         step = round(self.step_s(overlap_s) * self.sample_rate_hz)
         parts = (part for path in paths for part in self._parts(path, step))
-        found: list[Probabilities] = []
-        # Samples. A batch is reported with the next one, because the last batch is padded.
+        collected: list[Probabilities] = []  # of the recording that is being processed
+        # In samples. A batch is reported with the next one, because the last batch is padded.
         reported = pending = 0
         for part, probabilities in _ahead(self._predict_part, parts, self._threads):
-            found.append(probabilities)
+            collected.append(probabilities)
             if part.problem is None:
                 advance(pending / self.sample_rate_hz)
                 reported, pending = reported + pending, len(part.clips) * step
             else:
                 advance((part.samples - reported) / self.sample_rate_hz)
                 reported = pending = 0
-                whole = probabilities if part.problem else np.concatenate(found)
+                joined = probabilities if part.problem else np.concatenate(collected)
                 yield RecordingScores(
-                    part.path, part.samples / self.sample_rate_hz, whole, part.problem
+                    part.path, part.samples / self.sample_rate_hz, joined, part.problem
                 )
-                found = []
+                collected = []
 
     def _parts(self, path: Path, step: int) -> Iterator[_Part]:
-        nothing, samples = np.zeros((0, self.clip_samples), np.float32), 0
+        no_clips, samples = np.zeros((0, self.clip_samples), np.float32), 0
 
         def counted() -> Iterator[Waveform]:
             nonlocal samples
@@ -196,7 +197,7 @@ class Detector:
             problem = "" if samples else "0 samples decoded"
         except AudioError as error:
             problem = str(error)
-        yield _Part(path, nothing, samples, problem)
+        yield _Part(path, no_clips, samples, problem)
 
     def _predict_part(self, part: _Part) -> tuple[_Part, Probabilities]:
         if len(part.clips):
@@ -205,7 +206,7 @@ class Detector:
 
 
 def _ahead(function: Callable[[T], U], items: Iterable[T], threads: int) -> Iterator[U]:
-    """Map in order on threads, reading only a few items ahead."""
+    """Map a function over items on threads; results are in order, and few items are read ahead."""
     pending: deque[Future[U]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for item in items:
@@ -217,20 +218,21 @@ def _ahead(function: Callable[[T], U], items: Iterable[T], threads: int) -> Iter
 
 
 def _batches(blocks: Iterable[Waveform], length: int, step: int, size: int) -> Iterator[Waveform]:
-    """Cut a stream of blocks into clips every `step` samples: (B, length) of at most `size`.
+    """Cut a stream of blocks into clips every `step` samples: batches of at most (size, length).
 
     The last clip is the first that reaches the end of the sound; it is padded with zeros. Blocks
     are joined once per batch, and clips that do not overlap are views of the joined block.
     """
-    whole = (size - 1) * step + length  # samples of a full batch
-    pending, used = [np.zeros(0, np.float32)], 0  # pending samples that some clip holds already
+    full = (size - 1) * step + length  # samples of a full batch
+    # `used` is the number of leading samples of `pending` that an earlier clip already contains.
+    pending, used = [np.zeros(0, np.float32)], 0
     for block in blocks:
         pending.append(block)
-        if sum(map(len, pending)) < whole:
+        if sum(map(len, pending)) < full:
             continue
         rest = np.concatenate(pending)
-        while len(rest) >= whole:
-            yield _cut(rest[:whole], length, step)
+        while len(rest) >= full:
+            yield _cut(rest[:full], length, step)
             rest, used = rest[size * step :], length - step
         pending = [rest]
     rest = np.concatenate(pending)

@@ -1,7 +1,7 @@
-"""Detections as files: tables for people and programs, labels for Raven and Audacity.
+"""Write detections to files: tables for people and programs, labels for Raven and Audacity.
 
-File names and the names in a model are foreign text: they are quoted, stripped of control
-characters where a format cannot quote, and never begin like a formula of a spreadsheet.
+File names and the names in a model are untrusted text. CSV tables quote it, and formats that
+cannot quote replace its control characters. In csv and wide, no name starts like a formula.
 """
 
 import csv
@@ -18,44 +18,44 @@ if TYPE_CHECKING:  # so that `birdclef --help` loads no engine
     from birdclef.predict.detections import Detection
     from birdclef.predict.detector import RecordingScores
 
-_PARQUET_ROWS = 2**16  # written at once
+_PARQUET_ROWS = 2**16  # rows per write
 
 
 class Report(NamedTuple):
-    """What every format is written from; recordings come one at a time."""
+    """The input of every writer; recordings arrive one at a time."""
 
     recordings: "Iterable[RecordingScores]"
     detect: "Callable[[RecordingScores], Iterable[Detection]]"
     species: Sequence[dict[str, str]]  # all outputs of the model, in order
-    chosen: Sequence[int]  # positions of those that are of interest
-    window_s: tuple[float, float]  # between starts of windows, and length of one
-    band_hz: tuple[float, float]  # that the model hears
+    chosen: Sequence[int]  # indices of the species to report
+    window_s: tuple[float, float]  # between the starts of windows, and length of a window
+    band_hz: tuple[float, float]  # frequency range of the model's mel spectrogram
     sample: Path | None = None  # sample_submission.csv
 
 
 def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
+    """Text that a spreadsheet does not read as a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _file_cell(path: Path) -> str:
-    """A path as a cell: ./ before a name like a formula leaves it the same file."""
+    """A path as a cell; the prefix ./ protects a formula-like name and keeps the path valid."""
     return str(path) if _cell(str(path)) == str(path) else f"./{path}"
 
 
 def _plain(text: str) -> str:
-    """Text for formats that know no quotes: no tabs, line ends or other control characters."""
+    """Text for formats that cannot quote; tabs, line ends and other control characters become ?."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _number(value: float) -> str:
-    """Seconds and hertz to a thousandth, without needless zeros."""
+    """Seconds or hertz, rounded to thousandths, without trailing zeros."""
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 @contextmanager
 def _text(path: Path) -> Generator[TextIO, None, None]:
-    """A text file that appears whole or not; names that are no UTF-8 are escaped."""
+    """Open a text file that appears whole or not at all; names that are not UTF-8 are escaped."""
     with (
         replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
@@ -74,7 +74,7 @@ def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
 
 
 def write_long(report: Report, out: Path) -> int:
-    """A row for each detection."""
+    """Write one row per detection."""
     names = [(_cell(s["species"]), _cell(s["common_name"])) for s in report.species]
     header = ["file", "start_s", "end_s", "species", "common_name", "probability"]
     rows = (
@@ -87,7 +87,7 @@ def write_long(report: Report, out: Path) -> int:
 
 
 def write_wide(report: Report, out: Path) -> int:
-    """A row for each window, a column for each species."""
+    """Write one row per window, with one column per species."""
     step_s, length_s = report.window_s
     codes = [_cell(report.species[i]["species"]) for i in report.chosen]
     rows = (
@@ -104,7 +104,7 @@ def write_wide(report: Report, out: Path) -> int:
 
 
 def write_submission(report: Report, out: Path) -> int:
-    """Kaggle's table: row_id <file's stem>_<end_s>, species in the order of the sample."""
+    """Write Kaggle's table: row_id is <file stem>_<end_s>, species are in the sample's order."""
     codes = sample_species(report)
     position = {s["species"]: i for i, s in enumerate(report.species)}
     columns = [position[code] for code in codes]
@@ -124,7 +124,7 @@ def sample_species(report: Report) -> list[str]:
     """The species columns of the sample submission.
 
     Raises:
-        ChoiceError: there is no sample, it is no such table, or its species are not the model's.
+        ChoiceError: no sample is given, it cannot be read, or its species are not the model's.
     """
     if report.sample is None:
         raise ChoiceError("format submission needs --sample-submission FILE, for its columns")
@@ -132,21 +132,22 @@ def sample_species(report: Report) -> list[str]:
         with report.sample.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file), [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ChoiceError(f"{report.sample} is no readable CSV table: {error}") from None
+        raise ChoiceError(f"{report.sample} cannot be read as a CSV table: {error}") from None
     own = {s["species"] for s in report.species}
     if header[:1] != ["row_id"] or len(set(header)) < len(header):
-        raise ChoiceError(f"{report.sample}: its columns should be row_id and species, each once")
+        raise ChoiceError(f"{report.sample}: the columns must be row_id and species, each once")
     if own != set(header[1:]):
-        odd = sorted(own ^ set(header[1:]))
+        differing = sorted(own ^ set(header[1:]))
         raise ChoiceError(
-            f"{report.sample} and the model differ in {len(odd)} species: {', '.join(odd[:10])};"
-            " take the sample of the competition that the model was trained for"
+            f"{report.sample} and the model differ in {len(differing)} species:"
+            f" {', '.join(differing[:10])}; use the sample submission of the competition that the"
+            " model was trained for"
         )
     return header[1:]
 
 
 def write_parquet(report: Report, out: Path) -> int:
-    """A row for each detection, typed."""
+    """Write one row per detection, with typed columns."""
     arrow, parquet = _pyarrow()
     names = ("species", "scientific_name", "common_name")
     schema = arrow.schema(
@@ -165,9 +166,9 @@ def write_parquet(report: Report, out: Path) -> int:
         for scores in report.recordings:
             file = str(scores.path).encode("utf-8", "backslashreplace").decode()
             for d in report.detect(scores):
-                about = {name: report.species[d.species][name] for name in names}
+                species = {name: report.species[d.species][name] for name in names}
                 times = {"file": file, "start_s": d.start_s, "end_s": d.end_s}
-                rows.append(times | about | {"probability": d.probability})
+                rows.append(times | species | {"probability": d.probability})
                 count += 1
                 if len(rows) == _PARQUET_ROWS:
                     flush()
@@ -187,7 +188,7 @@ def _pyarrow() -> tuple[Any, Any]:
 
 
 def write_raven(report: Report, out: Path) -> int:
-    """Raven's selection table; times run on through the files, as Raven opens them in sequence."""
+    """Write a selection table; times run on across files, as Raven opens them in sequence."""
     header = "Selection|View|Channel|Begin Time (s)|End Time (s)|Low Freq (Hz)|High Freq (Hz)"
     header += "|Common Name|Species Code|Confidence|Begin Path|File Offset (s)"
     band = [_number(hz) for hz in report.band_hz]
@@ -197,19 +198,19 @@ def write_raven(report: Report, out: Path) -> int:
         for scores in report.recordings:
             for d in report.detect(scores):
                 number += 1
-                about = report.species[d.species]
+                species = report.species[d.species]
                 end_s = min(d.end_s, scores.duration_s)
                 times = [_number(offset_s + d.start_s), _number(offset_s + end_s)]
-                names = [about["common_name"], about["species"], f"{d.probability:.4f}"]
-                where = [str(scores.path), _number(d.start_s)]
-                cells = [str(number), "Spectrogram 1", "1", *times, *band, *names, *where]
+                names = [species["common_name"], species["species"], f"{d.probability:.4f}"]
+                origin = [str(scores.path), _number(d.start_s)]
+                cells = [str(number), "Spectrogram 1", "1", *times, *band, *names, *origin]
                 file.write("\t".join(map(_plain, cells)) + "\n")
             offset_s += scores.duration_s
     return number
 
 
 def write_audacity(report: Report, out: Path) -> int:
-    """A folder of label tracks, one a recording: start, end, and name with probability."""
+    """Write a folder with one label track per recording: start, end, name with probability."""
     count = 0
     for scores in report.recordings:
         with _text(out / f"{_plain(scores.path.name)}.txt") as file:
@@ -226,8 +227,8 @@ class Format(NamedTuple):
 
     write: Callable[[Report, Path], int]  # returns the number of rows
     what: str  # for --help and README
-    suffix: str = ""  # of --out that chooses it
-    every_window: bool = False  # nothing is left out
+    suffix: str = ""  # suffix of --out that selects this format
+    every_window: bool = False  # no window is left out
 
 
 FORMATS = {
@@ -244,28 +245,29 @@ _OF_SUFFIX = {form.suffix: name for name, form in FORMATS.items() if form.suffix
 
 
 def format_of(out: Path, name: str | None) -> str:
-    """The format of that name, or the one that the suffix of `out` stands for.
+    """The name of the format; if `name` is None, the suffix of `out` selects the format.
 
     Raises:
-        ChoiceError: there is no such format, or the suffix chooses none.
+        ChoiceError: the format is unknown, or the suffix selects none.
     """
     if name is None:
         name = _OF_SUFFIX.get(out.suffix.lower())
         if name is None:
             raise ChoiceError(
-                f"{out}: the suffix chooses no format ({', '.join(_OF_SUFFIX)} do); give --format,"
+                f"{out}: the suffix selects no format ({', '.join(_OF_SUFFIX)} do); give --format,"
                 f" one of {', '.join(FORMATS)}"
             )
     if name not in FORMATS:
-        raise ChoiceError(f"format {name!r} is none of {', '.join(FORMATS)}")
+        raise ChoiceError(f"format {name!r} is not one of {', '.join(FORMATS)}")
     return name
 
 
 def check(report: Report, form: str, recordings: Sequence[Path]) -> None:
-    """Find out before hours of work what would make the writing fail.
+    """Find errors that would otherwise stop the writer after hours of work.
 
     Raises:
-        ChoiceError: pyarrow or the sample is missing, or two recordings would share a name.
+        ChoiceError: pyarrow is missing, the sample submission is missing or does not fit the
+            model, or recordings share a name that must be unique in this format.
     """
     if form == "parquet":
         _pyarrow()
@@ -273,9 +275,10 @@ def check(report: Report, form: str, recordings: Sequence[Path]) -> None:
         sample_species(report)
     if form in ("submission", "audacity"):
         names = [p.stem if form == "submission" else p.name for p in recordings]
-        twice = [name for name, count in Counter(names).items() if count > 1]
-        if twice:
+        shared = [name for name, count in Counter(names).items() if count > 1]
+        if shared:
             raise ChoiceError(
-                f"{len(twice)} names are those of several recordings, and format {form} tells them"
-                f" apart by nothing else: {', '.join(twice[:10])}; run them one folder at a time"
+                f"format {form} distinguishes recordings only by file name, and {len(shared)} names"
+                f" belong to several recordings: {', '.join(shared[:10])}; process one folder at a"
+                " time"
             )

@@ -1,23 +1,23 @@
-"""The metadata of an exported model, for people."""
+"""Format the metadata of an exported model as readable lines."""
 
 from typing import Any
 
 from birdclef.common.nested import flatten
 
 
-def _of_mel(mel: dict[str, Any]) -> str:
+def _describe_mel(mel: dict[str, Any]) -> str:
     bands = f"{mel['n_mels']} bands from {mel['f_min']:g} to {mel['f_max']:g} Hz"
     return f"{bands}, {mel['n_frames']} frames, window {mel['win_length']}, FFT {mel['n_fft']}"
 
 
-def _of_calibration(calibration: dict[str, Any] | None) -> str:
+def _describe_calibration(calibration: dict[str, Any] | None) -> str:
     if calibration is None:
         return "none: no out-of-fold predictions"
     thresholds, precision = calibration["thresholds"], calibration["precision"]
     own = sum(threshold is not None for threshold in thresholds)
     return (
-        f"out of fold; {own} of {len(thresholds)} species have a threshold at precision"
-        f" {precision:g}"
+        f"from out-of-fold predictions; {own} of {len(thresholds)} species have a threshold at"
+        f" precision {precision:g}"
     )
 
 
@@ -26,14 +26,14 @@ def info_lines(metadata: dict[str, Any]) -> list[str]:
     rows = {
         "species": len(metadata["species"]),
         "input": f"{metadata['clip_s']:g} s at {metadata['sample_rate_hz']} Hz, float32, any level",
-        "mel": _of_mel(metadata["mel"]) if "mel" in metadata else None,
+        "mel": _describe_mel(metadata["mel"]) if "mel" in metadata else None,
         "backbones": ", ".join(metadata.get("backbones", [])),
-        "level": metadata.get("level"),  # of folds that were exported alone
+        "level": metadata.get("level"),  # only in files of selected folds
         "seed": metadata.get("seed"),
         "folds": ", ".join(map(str, metadata.get("folds", []))),
         "training": metadata.get("training"),
         **dict(flatten(metadata.get("metrics", {}))),
-        "calibration": _of_calibration(metadata.get("calibration")),
+        "calibration": _describe_calibration(metadata.get("calibration")),
         "licence": metadata.get("licence"),
     }
     rows = {name: value for name, value in rows.items() if value not in (None, "")}

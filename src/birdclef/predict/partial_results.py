@@ -1,4 +1,4 @@
-"""Scores so far, on disk beside the output, so that a killed run can go on."""
+"""Scores of finished recordings, stored beside the output so that a stopped run can continue."""
 
 import contextlib
 import shutil
@@ -14,14 +14,14 @@ from birdclef.predict.detector import Detector, RecordingScores
 
 
 class PartialResults:
-    """One small file per recording.
+    """A folder with one small file of scores per recording.
 
     Results are keyed by model, engine, overlap and recording; if any of them changes, the
     recording is processed again.
     """
 
     def __init__(self, out: Path, model: Path, engine: str, overlap_s: float) -> None:
-        """Make the folder `.<name of out>.partial` beside `out`."""
+        """Create the folder `.<name of out>.partial` beside `out`."""
         self.folder = out.with_name(f".{out.name}.partial")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._run = digest(model, engine, overlap_s)
@@ -32,19 +32,19 @@ class PartialResults:
         return self.folder / f"{digest(self._run, str(recording.absolute()), *version)}.npz"
 
     def has(self, recording: Path) -> bool:
-        """Whether the scores of a recording are there, whole."""
+        """Whether the complete scores of a recording are stored."""
         try:
-            return zipfile.is_zipfile(self._file(recording))  # a cut file has no end record
+            return zipfile.is_zipfile(self._file(recording))  # a truncated file has no end record
         except FileNotFoundError:
             return False
 
     def save(self, scores: RecordingScores) -> None:
-        """Keep the scores of a recording; the file appears whole or not."""
+        """Store the scores of a recording; the file appears whole or not at all."""
         with replacing(self._file(scores.path)) as temporary, temporary.open("wb") as file:
             np.savez(file, duration_s=scores.duration_s, probabilities=scores.probabilities)
 
     def load(self, recording: Path) -> RecordingScores | None:
-        """The scores of a recording; None where there are none, or they are damaged."""
+        """The stored scores of a recording; None if they are missing or damaged."""
         try:
             with np.load(self._file(recording)) as saved:
                 duration_s, probabilities = float(saved["duration_s"]), saved["probabilities"]
@@ -53,7 +53,7 @@ class PartialResults:
         return RecordingScores(recording, duration_s, probabilities)
 
     def discard(self) -> None:
-        """Remove everything."""
+        """Delete the folder with all results."""
         shutil.rmtree(self.folder)
 
 
@@ -64,14 +64,14 @@ def predict_missing(
     results: PartialResults,
     advance: Callable[[float], object],
 ) -> list[RecordingScores]:
-    """Predict the recordings that have no partial result.
+    """Predict the recordings that have no partial result, and store their scores.
 
     Args:
-        detector, recordings, overlap_s, advance: as of Detector.predict.
-        results: where the scores go.
+        detector, recordings, overlap_s, advance: as in Detector.predict.
+        results: where the scores are stored.
 
     Returns:
-        The recordings that could not be read, with their problem.
+        The recordings that could not be read, each with its problem.
     """
     missing = [path for path in recordings if not results.has(path)]
     unreadable = []
@@ -79,6 +79,7 @@ def predict_missing(
         if scores.problem:
             unreadable.append(scores)
         else:
-            with contextlib.suppress(FileNotFoundError):  # the recording is gone; load() reports it
+            # If the recording has vanished, load() returns None for it later.
+            with contextlib.suppress(FileNotFoundError):
                 results.save(scores)
     return unreadable

@@ -1,4 +1,4 @@
-"""From paths to a file of detections: what `birdclef predict` does."""
+"""What `birdclef predict` does: predict recordings, and write their detections to a file."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ MIN_CONFIDENCE = 0.1
 
 
 class Choices(NamedTuple):
-    """What is written; the names are those of the command's options."""
+    """What to write; the fields are named after the command's options."""
 
     form: str | None = None
     min_confidence: float | None = None
@@ -46,7 +46,7 @@ class Done(NamedTuple):
     """What the command prints at the end."""
 
     lines: list[str]
-    unreadable: int  # recordings
+    unreadable: int  # number of recordings that could not be read
 
 
 def detect(
@@ -60,15 +60,15 @@ def detect(
 ) -> Done:
     """Predict recordings and write their detections, whole or not at all.
 
-    Until `out` is written, the scores so far lie beside it (predict/partial_results.py).
+    Until `out` is written, finished scores are kept beside it (predict/partial_results.py).
 
     Args:
-        paths: recordings, and folders that are searched for recordings.
+        paths: recordings, and folders to search for recordings.
         model: the exported file.
-        out: the file to write; for format audacity a folder.
-        choices: what is written.
-        scoring: how probabilities are made.
-        threads, engine: as of Detector.
+        out: the file to write; a folder for format audacity.
+        choices: what to write.
+        scoring: how probabilities are computed.
+        threads, engine: as in Detector.
 
     Raises:
         ChoiceError, EngineError, ModelFileError, FileNotFoundError: before any recording is read.
@@ -101,25 +101,26 @@ def _check_choices(choices: Choices, form: str) -> None:
             "--species-list": choices.species_list is not None,
             "--overlap": choices.overlap_s > 0,
         }
-    useless = [name for name, is_given in given.items() if is_given]
-    if FORMATS[form].every_window and useless:
+    conflicting = [name for name, is_given in given.items() if is_given]
+    if FORMATS[form].every_window and conflicting:
         raise ChoiceError(
-            f"format {form} has every window and species, which {' and '.join(useless)} would"
-            " change: leave the option out, or choose another format"
+            f"format {form} is a complete table, so {' and '.join(conflicting)} cannot be used"
+            " with it: leave the option out, or choose another format"
         )
     if choices.sample_submission and form != "submission":
         raise ChoiceError(f"--sample-submission is for format submission, not for {form}")
 
 
 def _plan(detector: Detector, choices: Choices, scoring: Scoring) -> tuple[Report, list[str]]:
-    """A report without recordings, and lines on what the user should know before it is filled."""
+    """A report without recordings, and notes on the options for the command to print."""
     if scoring.calibrated:
         require_calibration(detector)
     chosen, lines = _species(choices.species_list, detector)
-    least = MIN_CONFIDENCE if choices.min_confidence is None else choices.min_confidence
-    minimum, without = minimum_of(detector, least, choices.own_thresholds, scoring.calibrated)
-    if without:
-        lines += [f"no threshold of their own, {least:g} is used: {', '.join(without)}"]
+    default = MIN_CONFIDENCE if choices.min_confidence is None else choices.min_confidence
+    minimum, codes = minimum_of(detector, default, choices.own_thresholds, scoring.calibrated)
+    if codes:
+        names = ", ".join(codes)
+        lines += [f"{default:g} is used for species without a threshold of their own: {names}"]
     try:
         window_s = detector.step_s(choices.overlap_s), detector.clip_s
     except ValueError as error:
@@ -140,7 +141,7 @@ def _plan(detector: Detector, choices: Choices, scoring: Scoring) -> tuple[Repor
 def _species(
     species_list: Path | None, detector: Detector
 ) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Positions of the species of interest, and a line on names that the model does not know."""
+    """Indices of the species to report, and a note on names that the model does not know."""
     if species_list is None:
         return np.arange(len(detector.species)), []
     chosen, unknown = choose_species(read_species_list(species_list), detector.species)
@@ -148,13 +149,13 @@ def _species(
         return chosen, []
     more = ", ..." if len(unknown) > 10 else ""
     shown = ", ".join(unknown[:10])
-    return chosen, [f"the model does not know {len(unknown)} names of the list: {shown}{more}"]
+    return chosen, [f"the model does not know {len(unknown)} names in the list: {shown}{more}"]
 
 
 def _predict(
     detector: Detector, recordings: list[Path], overlap_s: float, results: PartialResults
 ) -> dict[Path, str]:
-    """Fill the partial results; the recordings that could not be read, with their problem."""
+    """Complete the partial results; returns the unreadable recordings with their problems."""
     total_s = sum(map(declared_s, recordings))
     with progress("seconds of sound", max(1, round(total_s))) as advance:
         unreadable = predict_missing(
@@ -170,10 +171,10 @@ def _scored(
     problems: dict[Path, str],
     scoring: Scoring,
 ) -> Iterator[RecordingScores]:
-    """Scores of each readable recording, in order; one that has gone since joins the problems."""
+    """Yield the scores of readable recordings, in order; add vanished ones to `problems`."""
     for path in recordings:
         scores = None if path in problems else results.load(path)
         if scores is not None:
             yield score(scores, detector, scoring)
         else:
-            problems.setdefault(path, "changed or vanished while it was processed")
+            problems.setdefault(path, "changed or vanished during processing")

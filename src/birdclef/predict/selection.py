@@ -11,15 +11,15 @@ from birdclef.common.names import AUDIO_SUFFIXES
 
 
 class ChoiceError(ValueError):
-    """Options that the model, the recordings or each other do not allow."""
+    """Options that conflict with the model, the recordings or each other."""
 
 
 def find_recordings(paths: Sequence[Path]) -> list[Path]:
-    """Files as given, and every audio file inside folders, sorted; hidden ones are left out.
+    """The given files, and the audio files in each folder, sorted; hidden files are left out.
 
     Raises:
         FileNotFoundError: a path does not exist.
-        ChoiceError: there is no recording.
+        ChoiceError: no recording was found.
     """
     found: list[Path] = []
     for path in paths:
@@ -28,54 +28,54 @@ def find_recordings(paths: Sequence[Path]) -> list[Path]:
         found += sorted(filter(_is_audio, path.rglob("*"))) if path.is_dir() else [path]
     if not found:
         raise ChoiceError(
-            f"no recording in {', '.join(map(str, paths))}: no file has a suffix of"
+            f"no recording in {', '.join(map(str, paths))}: no file has one of the suffixes"
             f" {' '.join(AUDIO_SUFFIXES)}"
         )
     return list(dict.fromkeys(found))
 
 
 def _is_audio(path: Path) -> bool:
-    audio = path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
-    return audio and not path.is_dir()
+    is_visible = not path.name.startswith(".")
+    return path.suffix.lower() in AUDIO_SUFFIXES and is_visible and not path.is_dir()
 
 
 def read_species_list(path: Path) -> list[str]:
     """The lines of a species list.
 
     Raises:
-        ChoiceError: the file is not text in UTF-8.
+        ChoiceError: the file is not UTF-8 text.
     """
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise ChoiceError(f"{path} is not text in UTF-8: {error}") from None
+        raise ChoiceError(f"{path} is not UTF-8 text: {error}") from None
 
 
 def choose_species(
     lines: Iterable[str], species: Sequence[dict[str, str]]
 ) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Positions of the species that a list names, by code, scientific or common name.
+    """Indices of the species that a list names by code, scientific name or common name.
 
-    Lines of `Scientific name_Common name`, as BirdNET's lists have them, count too. Case and blanks
-    around do not matter; blank lines and those that begin with # are passed over.
+    Lines of the form `Scientific name_Common name`, as in BirdNET's lists, are accepted too. Case
+    and surrounding blanks do not matter. Blank lines and lines that begin with # are skipped.
 
     Returns:
-        The positions in the model's order, and the names that the model does not know.
+        The indices in the model's order, and the names that the model does not know.
 
     Raises:
-        ChoiceError: it knows none of them.
+        ChoiceError: the model knows none of the names.
     """
     known: dict[str, set[int]] = {}
-    for i, about in enumerate(species):
-        both = f"{about['scientific_name']}_{about['common_name']}"
-        for name in (about["species"], about["scientific_name"], about["common_name"], both):
+    for i, entry in enumerate(species):
+        both = f"{entry['scientific_name']}_{entry['common_name']}"
+        for name in (entry["species"], entry["scientific_name"], entry["common_name"], both):
             known.setdefault(name.strip().casefold(), set()).add(i)
     names = [line.strip() for line in lines]
     names = [name for name in names if name and not name.startswith("#")]
     unknown = [name for name in names if name.casefold() not in known]
     if len(unknown) == len(names):
         raise ChoiceError(
-            f"the model knows none of the {len(names)} names in the species list; it takes codes,"
+            f"the model knows none of the {len(names)} names in the species list; it knows codes,"
             f" scientific and common names such as {species[0]['species']},"
             f" {species[0]['scientific_name']}, {species[0]['common_name']}"
         )
@@ -84,7 +84,7 @@ def choose_species(
 
 
 def declared_s(path: Path) -> float:
-    """Seconds that a file's header promises; only to show progress, so 0 where there is none."""
+    """Seconds that a file's header states, for the progress bar; 0 if it states none."""
     try:
         return float(soundfile.info(path).duration) if path.is_file() else 0.0
     except (soundfile.LibsndfileError, OSError, TypeError, ZeroDivisionError):
