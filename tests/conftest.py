@@ -1,9 +1,14 @@
 """Shared fixtures: the demo's parameters, and small ones for quick models."""
 
 import pytest
+from hypothesis import settings
 
 from birdclef.params import Params, load_params
 from paths import ROOT
+
+# No test depends on how fast the machine is.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 pytest_plugins = ["dvc_world", "tiny_run"]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from birdclef.common.files import write_csv
-from birdclef.common.recordings import COLUMNS, read_recordings, read_species
+from birdclef.common.recordings import read_recordings
 from birdclef.common.tables import TableError
 from birdclef.index.rules import (
     correct_labels,
@@ -17,7 +17,6 @@ from birdclef.index.rules import (
     merge_same_id,
     newest_first,
     read_corrections,
-    to_table,
 )
 from index_data import corrections
 from paths import ROOT
@@ -114,29 +113,3 @@ def test_filling_up_stops_at_the_limit_and_drops_nothing_else(
         rows = [i for i, other in enumerate(extra) if other == label]
         room = max(0, limit - own.count(label))
         assert list(kept.index[kept["primary_label"] == label]) == rows[:room]
-
-
-def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    row = dict.fromkeys(COLUMNS, "") | {
-        "recording_id": "XC1",
-        "primary_label": "null",  # a code like any other
-        "joint_labels": ("b", "c"),
-        "secondary_labels": (),
-        "recordist": 'Ana "NA", Ñuñoa',
-        "latitude": 10.25,
-        "longitude": float("nan"),
-        "rating": 4.0,
-    }
-    other = row | {"recording_id": "XC0", "joint_labels": ()}
-    table = to_table(pd.DataFrame([row, other]))
-    write_csv(table, tmp_path / "recordings.csv")
-    read = read_recordings(tmp_path / "recordings.csv")
-    assert list(read["recording_id"]) == ["XC0", "XC1"]
-    assert list(read["joint_labels"]) == ["", "b c"]
-    pd.testing.assert_frame_equal(read, table, check_dtype=False)
-
-
-def test_the_species_table_comes_back(tmp_path: Path) -> None:
-    rows = pd.DataFrame({"species": ["nan", "b"], "scientific_name": "", "common_name": "B"})
-    write_csv(rows, tmp_path / "species.csv")
-    assert list(read_species(tmp_path / "species.csv")["species"]) == ["nan", "b"]

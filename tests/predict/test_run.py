@@ -1,11 +1,9 @@
 """`birdclef predict` as its users call it: what it writes and skips, and how it continues."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
@@ -139,48 +137,6 @@ def test_a_stopped_run_continues_and_writes_the_same(
     assert [p.name for p in predicted] == ["b.flac"]
     assert (world / "found.csv").read_bytes() == (world / "whole.csv").read_bytes()
     assert not list(world.glob(".found*"))
-
-
-def test_results_of_another_recording_model_or_overlap_are_not_used(world: Path) -> None:
-    path = world / "in" / "a.wav"
-    (scores,) = Detector("m.onnx").predict([path])
-    PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).save(scores)
-    again = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path)
-    assert again is not None
-    np.testing.assert_array_equal(again.probabilities, scores.probabilities)
-    assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.1).load(path) is None
-    assert PartialResults(Path("o.csv"), Path("m.onnx"), "openvino", 0.0).load(path) is None
-    write(path, ramp(0.7))
-    assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
-    write_model(world / "m.onnx", {"clip_s": CLIP_S, "licence": "another"})
-    assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
-
-
-def test_a_damaged_partial_result_is_not_used(world: Path) -> None:
-    path = world / "in" / "a.wav"
-    results = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0)
-    (scores,) = Detector("m.onnx").predict([path])
-    results.save(scores)
-    (file,) = results.folder.iterdir()
-    file.write_bytes(file.read_bytes()[:40])
-    assert results.load(path) is None
-
-
-def test_model_info_prints_the_metadata(world: Path) -> None:
-    metadata = {
-        "backbones": ["efficientvit_b0"],
-        "metrics": {"oof": {"l2": 0.99}},
-        "licence": "Code: Apache-2.0.",
-        "calibration": {"thresholds": [0.5, None, 0.2], "precision": 0.9},
-    }
-    write_model(world / "m.onnx", metadata)
-    lines = CliRunner().invoke(app, ["model", "info", "m.onnx"]).output
-    for text in ("0.5 s at 32000 Hz", "efficientvit_b0", "oof.l2", "0.99", "2 of 3 species"):
-        assert text in lines
-    listed = CliRunner().invoke(app, ["model", "info", "m.onnx", "--species"]).output
-    assert "mallar3\tAnas platyrhynchos\tMallard" in listed
-    whole = CliRunner().invoke(app, ["model", "info", "m.onnx", "--json"]).output
-    assert json.loads(whole)["metrics"]["oof"]["l2"] == 0.99
 
 
 @pytest.mark.usefixtures("world")

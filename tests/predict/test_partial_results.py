@@ -1,0 +1,45 @@
+"""Partial results are used for the same recording, model, engine and overlap alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from birdclef.predict.detector import Detector
+from birdclef.predict.partial_results import PartialResults
+from small_model import CLIP_S, write_model
+from sounds import ramp, write
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "m.onnx")
+    for name, seconds in (("a.wav", 1.0), ("b.flac", 1.7)):
+        write(tmp_path / "in" / name, ramp(seconds))
+    return tmp_path
+
+
+def test_results_of_another_recording_model_or_overlap_are_not_used(world: Path) -> None:
+    path = world / "in" / "a.wav"
+    (scores,) = Detector("m.onnx").predict([path])
+    PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).save(scores)
+    again = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path)
+    assert again is not None
+    np.testing.assert_array_equal(again.probabilities, scores.probabilities)
+    assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.1).load(path) is None
+    assert PartialResults(Path("o.csv"), Path("m.onnx"), "openvino", 0.0).load(path) is None
+    write(path, ramp(0.7))
+    assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
+    write_model(world / "m.onnx", {"clip_s": CLIP_S, "licence": "another"})
+    assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
+
+
+def test_a_damaged_partial_result_is_not_used(world: Path) -> None:
+    path = world / "in" / "a.wav"
+    results = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0)
+    (scores,) = Detector("m.onnx").predict([path])
+    results.save(scores)
+    (file,) = results.folder.iterdir()
+    file.write_bytes(file.read_bytes()[:40])
+    assert results.load(path) is None
