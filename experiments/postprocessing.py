@@ -1,7 +1,7 @@
-"""What each way of post-processing does to the scores of the labelled soundscapes.
+"""Compare the methods of post-processing by their scores on the labelled soundscapes.
 
-Run it after `dvc repro`, on any data; brackets are a 95 % interval over soundscapes of the
-difference from none.
+Run it after `dvc repro`, on any data. Each line shows a macro ROC-AUC; the brackets hold the 95 %
+bootstrap interval, over soundscapes, of its difference from no post-processing.
 
     python experiments/postprocessing.py
 """
@@ -21,7 +21,7 @@ from birdclef.predict.detector import Detector
 from birdclef.predict.postprocess import add_recording_max, smooth
 
 MODEL = Path("models/birdclef.onnx")
-WAYS: dict[str, Callable[[Matrix], Matrix]] = {
+METHODS: dict[str, Callable[[Matrix], Matrix]] = {
     "none": lambda p: p,
     "--recording-max 0.8": add_recording_max,
     "--recording-max 0.4": lambda p: add_recording_max(p, 0.4),
@@ -36,20 +36,19 @@ def main() -> None:
     labeled = label_windows(windows, read_labels(INDEX / "soundscape_labels.csv"))
     detector = Detector(MODEL)
     names = windows["soundscape_id"].unique()
-    heard = {
-        h.path.stem: h for h in detector.predict([SOUNDSCAPES / f"labeled/{n}.flac" for n in names])
-    }
+    paths = [SOUNDSCAPES / f"labeled/{name}.flac" for name in names]
+    predicted = {scores.path.stem: scores.probabilities for scores in detector.predict(paths)}
     targets = window_targets(labeled, [s["species"] for s in detector.species])
     ids = labeled["soundscape_id"].tolist()
-    found = {}
-    for way, function in WAYS.items():
-        whole = np.concatenate([function(heard[n].probabilities) for n in names])
-        found[way] = whole[labeled.index]
-        score = macro_roc_auc(targets, found[way])
+    processed = {}
+    for method, function in METHODS.items():
+        all_windows = np.concatenate([function(predicted[name]) for name in names])
+        processed[method] = all_windows[labeled.index]
+        score = macro_roc_auc(targets, processed[method])
         low, high = bootstrap_difference(
-            targets, [found["none"]], [found[way]], ids, params.evaluate.bootstraps, 0
+            targets, [processed["none"]], [processed[method]], ids, params.evaluate.bootstraps, 0
         )
-        print(f"{way:20} {score:.4f} [{low:+.4f}, {high:+.4f}]")
+        print(f"{method:20} {score:.4f} [{low:+.4f}, {high:+.4f}]")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Scores of some folds of each level on the labelled soundscapes, for a search that trains no more.
+"""Score chosen folds of each level on the labelled soundscapes.
 
-`evaluate` scores every fold that params.yaml lists; this those that are named, of the first seed:
-macro ROC-AUC on the even, the odd and all soundscapes, the mean of single models, and the 95 %
-interval of the difference from the first level named.
+The stage `evaluate` scores every fold that params.yaml lists. This script scores only the folds
+that are named, with the first seed, so that a search need not train the others. It prints the
+macro ROC-AUC of the mean of their models on the even, the odd and all soundscapes, the mean macro
+ROC-AUC of single models, and the 95 % interval of the difference from the first level named.
 
     dvc repro pseudo_label && dvc repro train_l2@round0-0-default-0 train_l2@round0-0-default-1
     python experiments/score_folds.py l1:0,1,2,3 l2:0,1
@@ -29,26 +30,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("levels", nargs="+", type=_named, metavar="LEVEL:FOLD,FOLD,...")
     params, levels = load_params(), dict(parser.parse_args().levels)
-    chosen, each = params.models, {}
+    models, repeats = params.models, {}
     for level, folds in levels.items():
-        names = backbones_of(level, chosen.teacher_backbones, chosen.student_backbones)
-        each[level] = [[m] for m in trained_models(level, chosen.seeds[0], names, folds)]
+        names = backbones_of(level, models.teacher_backbones, models.student_backbones)
+        repeats[level] = [[m] for m in trained_models(level, models.seeds[0], names, folds)]
     species = read_species(INDEX / "species.csv")["species"].tolist()
-    ids, scored = on_soundscapes(each, species, params.mel, params.clips, params.runtime)
+    ids, by_level = on_soundscapes(repeats, species, params.mel, params.clips, params.runtime)
     _, number = np.unique(ids, return_inverse=True)
     halves = {"even": number % 2 == 0, "odd": number % 2 == 1, "all": number >= 0}
-    before = np.mean(next(iter(scored.values())).probabilities, axis=0)
-    for level, found in scored.items():
-        mean = np.mean(found.probabilities, axis=0)
-        said = [
-            f"{name} {macro_roc_auc(found.targets[rows], mean[rows]):.3f}"
+    baseline = np.mean(next(iter(by_level.values())).probabilities, axis=0)
+    for level, scored in by_level.items():
+        mean = np.mean(scored.probabilities, axis=0)
+        scores = [
+            f"{name} {macro_roc_auc(scored.targets[rows], mean[rows]):.3f}"
             for name, rows in halves.items()
         ]
-        low, high = bootstrap_difference(
-            found.targets, [before], [mean], ids, params.evaluate.bootstraps, params.evaluate.seed
-        )
-        single = np.mean(found.macro_roc_auc())
-        print(level, *levels[level], *said, f"single {single:.3f} [{low:+.3f}, {high:+.3f}]")
+        bootstraps, seed = params.evaluate.bootstraps, params.evaluate.seed
+        low, high = bootstrap_difference(scored.targets, [baseline], [mean], ids, bootstraps, seed)
+        single = np.mean(scored.macro_roc_auc())
+        print(level, *levels[level], *scores, f"single {single:.3f} [{low:+.3f}, {high:+.3f}]")
 
 
 if __name__ == "__main__":

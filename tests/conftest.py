@@ -1,4 +1,4 @@
-"""Shared fixtures: the demo's parameters, and small ones for quick models."""
+"""Shared fixtures: the demo's parameters, and smaller ones for quick models."""
 
 import pytest
 from hypothesis import settings
@@ -15,13 +15,13 @@ pytest_plugins = ["dvc_world", "tiny_run"]
 
 @pytest.fixture(scope="session")
 def params() -> Params:
-    """params.yaml as it is."""
+    """The parameters of params.yaml, unchanged."""
     return load_params(ROOT / "params.yaml")
 
 
 @pytest.fixture(scope="session")
 def small_params(params: Params) -> Params:
-    """The same with a half-second clip, a 32x32 mel and the smallest useful backbone."""
+    """params.yaml with a half-second clip, a 32x33 mel and the smallest useful backbone."""
     clips = params.clips.model_copy(update={"clip_s": 0.5, "shift_s": 0.1})
     mel = {"n_mels": 32, "n_frames": 33, "f_min": 200.0}
     train = {"backbone": "test_efficientnet", "batch": 8, "min_recordings": 4}

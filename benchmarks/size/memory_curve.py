@@ -1,9 +1,9 @@
-"""Peak memory of teacher inference and of a student's reading, by the number of soundscapes.
+"""Measure peak memory of teacher inference and of a student's reading, per number of soundscapes.
 
-Each soundscape has 48 windows, as the competition's have, and is a link to one of a few files at
-1 kHz, so that rows and files count and not decoding. Five teachers give made-up answers, and the
-student reads 200 steps of 64 windows. What a process holds of its own is told apart from pages of
-files, which the system drops when it needs the room.
+Each soundscape has 48 windows, like those of the competition. It is a link to one of a few files
+at 1 kHz, so that the number of rows and files matters, and not the decoding. Five teachers make
+up their logits, and the student reads 200 steps of 64 windows. A process's own memory is measured
+separately from pages of files, because the system drops those pages when it needs memory.
 
     python benchmarks/size/memory_curve.py --soundscapes 100 1000 10000
 """
@@ -45,7 +45,7 @@ SPECIES, TEACHERS, WINDOWS, FILES, STEPS, BATCH = 182, 5, 48, 4, 200, 64
 
 
 def make_soundscapes(folder: Path, count: int) -> None:
-    """The store as preprocess leaves it, and one labelled recording."""
+    """Write the soundscape store as preprocess does, and one labelled recording."""
     rng = np.random.default_rng(0)
     store = folder / "data/soundscapes/unlabeled"
     store.mkdir(parents=True)
@@ -63,15 +63,15 @@ def make_soundscapes(folder: Path, count: int) -> None:
 
 
 class Teachers(nn.Module):
-    """(B, sample) -> (teacher, B, species) of something."""
+    """(B, sample) -> made-up logits (teacher, B, species)."""
 
     def forward(self, waveforms: Tensor) -> Tensor:
         level = waveforms.std(dim=1)[None, :, None] * torch.linspace(-9, 9, SPECIES)
         return level * torch.arange(1, TEACHERS + 1)[:, None, None]
 
 
-def teach(params: Params, device: torch.device) -> None:
-    """What the stage pseudo_label does, but for the network."""
+def write_labels(params: Params, device: torch.device) -> None:
+    """Do what the stage pseudo_label does, but without a network."""
     table = read_windows("unlabeled", CLIPS)
     windows = SoundscapeWindows(table, "unlabeled", CLIPS)
     logits = predict_to_disk(Teachers(), windows, len(table), device, params.runtime)
@@ -79,8 +79,8 @@ def teach(params: Params, device: torch.device) -> None:
     write_pseudo_labels("l2", 0, table, range(TEACHERS), labels)
 
 
-def learn() -> None:
-    """What the stage train_l2 reads in `STEPS` steps."""
+def read_batches() -> None:
+    """Read what the stage train_l2 reads in `STEPS` steps."""
     pseudo = read_pseudo_labels("l2", 0, 0, CLIPS)
     known = np.ones((1, SPECIES), np.float32)
     labeled = LabeledClips(ClipStore(Path(), CLIPS), ["r"], known, known, CLIPS)
@@ -96,8 +96,11 @@ def _megabytes(field: str) -> float:
     return int(re.findall(rf"{field}:\s+(\d+) kB", status)[0]) / 1e3
 
 
-def run(what: str, folder: Path) -> None:
-    """Do it in this process; print the most memory of its own, and with pages of files."""
+def run(role: str, folder: Path) -> None:
+    """Run the teachers or the student in this process, and print its peak memory in MB.
+
+    Prints a JSON list: the process's own memory, and the same with pages of files.
+    """
     params = load_params(ROOT / "params.yaml")
     peak, stop = [_megabytes("RssAnon")], threading.Event()
 
@@ -109,27 +112,34 @@ def run(what: str, folder: Path) -> None:
     watcher.start()
     device = prepare(params.runtime.model_copy(update={"device": "cpu"}))
     with chdir(folder):
-        teach(params, device) if what == "teachers" else learn()
+        write_labels(params, device) if role == "teachers" else read_batches()
     stop.set()
     watcher.join()
     print(json.dumps([peak[0], _megabytes("VmHWM")]))
 
 
 def measure(count: int) -> dict[str, float]:
+    """Peak memory in MB of the teachers and of the student with `count` soundscapes."""
     row: dict[str, float] = {"windows": count * WINDOWS}
     with tempfile.TemporaryDirectory() as temporary:
         make_soundscapes(Path(temporary), count)
-        for what in ("teachers", "student"):
-            command = [sys.executable, __file__, "--run", what, temporary]
-            shown = subprocess.check_output(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
-            own, whole = json.loads(shown)
-            row |= {f"{what}, MB": round(own), f"{what}, pages of files too": round(whole)}
+        for role in ("teachers", "student"):
+            command = [sys.executable, __file__, "--run", role, temporary]
+            output = subprocess.check_output(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+            own, whole = json.loads(output)
+            row |= {f"{role}, MB": round(own), f"{role}, pages of files too": round(whole)}
     return row
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--soundscapes", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument(
+        "--soundscapes",
+        type=int,
+        nargs="+",
+        default=[100, 1000, 10_000],
+        help="numbers of soundscapes to measure (default 100 1000 10000)",
+    )
     parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:

@@ -1,6 +1,7 @@
-"""What a `dvc push` of a run at full size holds: the recipe's arithmetic, FLAC as measured.
+"""Calculate how many bytes a `dvc push` of a full-size run uploads.
 
-FLAC depends on the sound, so its bytes a second come from soundscapes that are given:
+The counts come from the recipe. The size of FLAC depends on the sound, so the script measures
+its bytes per second on a folder of soundscapes:
 
     python benchmarks/size/push_size.py data/birdclef/birdclef-2024/unlabeled_soundscapes
 """
@@ -15,14 +16,14 @@ from birdclef.common.lengths import stored_samples
 from birdclef.model.classifier import create_classifier, save_checkpoint
 from birdclef.params import Params, load_params
 
-RECORDINGS = 24_459 + 1_132 + 650 + 477 + 17 + 5_852  # 2024, earlier years, Xeno-Canto; no id twice
+RECORDINGS = 24_459 + 1_132 + 650 + 477 + 17 + 5_852  # 2024, earlier years, Xeno-Canto; unique ids
 SOUNDSCAPES, SOUNDSCAPE_S = 8_444, 240
 SPECIES = [f"bird{i:03d}" for i in range(182)]
 LEVELS = 2
 
 
 def flac_bytes_per_s(folder: Path, rate_hz: int) -> float:
-    """Bytes that a second of these soundscapes takes in the store."""
+    """Bytes per second of these soundscapes in the store."""
     size, samples = 0, 0
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary) / "one.flac"
@@ -33,7 +34,7 @@ def flac_bytes_per_s(folder: Path, rate_hz: int) -> float:
 
 
 def checkpoint_bytes(params: Params) -> int:
-    """Of one model of all species."""
+    """Size in bytes of one model's checkpoint, with all species."""
     train = params.train.model_copy(update={"pretrained": False})
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.safetensors"
@@ -42,7 +43,7 @@ def checkpoint_bytes(params: Params) -> int:
 
 
 def parts(params: Params, flac: float) -> Iterator[tuple[str, str, float]]:
-    """What it is, how it is reckoned, bytes."""
+    """Yield a row for each part of the push: its name, its calculation, its bytes."""
     folds, species, weights = len(params.models.folds), len(SPECIES), checkpoint_bytes(params)
     stored, clip_s = stored_samples(params.clips), params.clips.clip_s
     windows = SOUNDSCAPES * round(SOUNDSCAPE_S / clip_s)
@@ -76,14 +77,14 @@ def parts(params: Params, flac: float) -> Iterator[tuple[str, str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="of soundscapes in ogg")
+    parser.add_argument("folder", type=Path, help="folder of soundscapes in ogg")
     params = load_params("recipes/birdclef-2024.yaml")
     flac = flac_bytes_per_s(parser.parse_args().folder, params.clips.sample_rate_hz)
     print("| | | GB |\n|---|---|---|")
     total = 0.0
-    for what, reckoned, size in parts(params, flac):
+    for name, calculation, size in parts(params, flac):
         total += size
-        print(f"| {what} | {reckoned} | {size / 1e9:.2f} |")
+        print(f"| {name} | {calculation} | {size / 1e9:.2f} |")
     print(f"| together | | {total / 1e9:.1f} |")
 
 

@@ -1,7 +1,7 @@
-"""The real size, with very short files: seconds of index, index_extra, preprocess and dvc status.
+"""Time index, index_extra, preprocess and `dvc status` with as many recordings as the competition.
 
-A folder of its own holds 182 species with 25,000 recordings, links to one file of half a second,
-so that what is measured is rows, files and shards, not decoding.
+A temporary folder holds 182 species with 25,000 recordings. Each recording is a link to one file
+of half a second, so that the time depends on rows, files and shards, and not on decoding.
 
     python benchmarks/size/scale.py --recordings 25000
 """
@@ -29,7 +29,7 @@ STAGES = ("index", "index_extra", "preprocess")
 
 
 def make_competition(folder: Path, recordings: int) -> None:
-    """Write a competition of `recordings` rows whose files are links to one."""
+    """Write a competition of `recordings` rows whose files are links to one sound file."""
     rng = np.random.default_rng(0)
     sound = folder / "sound.ogg"
     folder.mkdir(parents=True)
@@ -57,7 +57,7 @@ def make_competition(folder: Path, recordings: int) -> None:
 
 
 def make_repository(folder: Path) -> None:
-    """The first stages of the pipeline in a repository of their own."""
+    """Make a repository that contains the first stages of the pipeline."""
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
     pipeline["stages"] = {name: pipeline["stages"][name] for name in STAGES}
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": pipeline["stages"]}))
@@ -72,6 +72,7 @@ def make_repository(folder: Path) -> None:
 
 
 def watch_memory(process: "subprocess.Popen[bytes]", peak: list[int]) -> None:
+    """Keep the largest memory of a process and its children in `peak[0]`, in bytes."""
     while process.poll() is None:
         with suppress(psutil.Error):
             tree = psutil.Process(process.pid)
@@ -81,7 +82,7 @@ def watch_memory(process: "subprocess.Popen[bytes]", peak: list[int]) -> None:
 
 
 def run(command: str, folder: Path) -> None:
-    """Run a command and print its seconds and the memory of all its processes."""
+    """Run a command; print its wall time, and the peak memory of all its processes."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(folder / "src")}
     start, peak = time.perf_counter(), [0]
@@ -99,14 +100,16 @@ def run(command: str, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recordings", type=int, default=25_000)
+    parser.add_argument(
+        "--recordings", type=int, default=25_000, help="number of recordings (default 25000)"
+    )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         make_competition(folder / "data/raw/birdclef-2024", parser.parse_args().recordings)
         make_repository(folder)
         for stage in STAGES:
             run(f"python -m birdclef.stages.{stage}", folder)
-        run("python -m birdclef.stages.preprocess", folder)  # nothing has changed
+        run("python -m birdclef.stages.preprocess", folder)  # again, with nothing changed
         run("dvc commit -q -f", folder)
         for _ in range(3):
             run("dvc status", folder)

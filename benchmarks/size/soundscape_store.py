@@ -1,4 +1,6 @@
-"""The soundscape store: milliseconds a window by length of the soundscape, and bytes against PCM.
+"""Measure the soundscape store: time to read a window, and size relative to PCM.
+
+Both are measured for several lengths of soundscape.
 
 python benchmarks/size/soundscape_store.py --hours 0.1 1 15
 """
@@ -19,7 +21,7 @@ WINDOWS = 100
 
 
 def make_soundscape(path: Path, hours: float) -> None:
-    """Write an ogg at 32 kHz: coloured noise, a minute of it over and over."""
+    """Write an ogg file at 32 kHz: one minute of coloured noise, repeated."""
     rng = np.random.default_rng(0)
     minute = np.convolve(rng.standard_normal(60 * 32_000) * 0.05, np.ones(6) / 6, "same")
     with soundfile.SoundFile(path, "w", 32_000, 1) as file:
@@ -29,6 +31,7 @@ def make_soundscape(path: Path, hours: float) -> None:
 
 
 def measure(hours: float, clips: ClipsParams) -> str:
+    """Store one soundscape, read random windows of it, and describe both in one line."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as temporary:
         source, target = Path(temporary) / "a.ogg", Path(temporary) / "a.flac"
@@ -43,15 +46,21 @@ def measure(hours: float, clips: ClipsParams) -> str:
             times.append(time.perf_counter() - start)
         of_pcm = target.stat().st_size / (2 * samples)
     return (
-        f"{hours:g} h: stored at {speed:.0f} times real time, {of_pcm:.2f} of 16-bit PCM;"
-        f" a window in {1e3 * np.median(times):.1f} ms, the slowest of {WINDOWS}"
-        f" in {1e3 * max(times):.1f} ms"
+        f"{hours:g} h: stored at {speed:.0f} times real time, in {of_pcm:.2f} of the bytes of"
+        f" 16-bit PCM; {1e3 * np.median(times):.1f} ms per window (median), slowest of {WINDOWS}:"
+        f" {1e3 * max(times):.1f} ms"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hours", type=float, nargs="+", default=[0.1, 1.0, 15.0])
+    parser.add_argument(
+        "--hours",
+        type=float,
+        nargs="+",
+        default=[0.1, 1.0, 15.0],
+        help="lengths of the soundscapes (default 0.1 1 15)",
+    )
     for hours in parser.parse_args().hours:
         print(measure(hours, load_params().clips), flush=True)
 

@@ -1,6 +1,6 @@
-"""What finding duplicates costs: fingerprints a second of audio, matching by number of recordings.
+"""Time the search for duplicates: fingerprints of real audio, and matching of made-up peaks.
 
-python benchmarks/speed/deduplicate.py [data/demo, or any folder of recordings]
+python benchmarks/speed/deduplicate.py [FOLDER of recordings, default data/demo]
 """
 
 import resource
@@ -15,16 +15,20 @@ from birdclef.common.names import AUDIO_SUFFIXES
 from birdclef.index.fingerprints import BIN_BITS, FRAME_S, Peaks, try_fingerprint
 from birdclef.index.landmarks import find_landmarks, find_matches
 
-MEAN_S, PEAKS_A_SECOND, BINS = 40.0, 13.0, 413  # of a recording; a phrase each 3 s makes it 17
-PHRASES, PHRASE_PEAKS = 200, 12  # a few songs, met again and again
+MEAN_S = 40.0  # mean length of a recording
+PEAKS_PER_S, BINS = (
+    13.0,
+    413,
+)  # peaks of noise; one phrase per 3 s brings the peaks to 17 per second
+PHRASES, PHRASE_PEAKS = 200, 12  # a few songs that occur in many recordings
 SIZES = (3_125, 6_250, 12_500, 25_000)
 FILES = 100
 
 
-def made_up(rng: np.random.Generator, phrases: list[npt.NDArray[np.int64]]) -> Peaks:
-    """Peaks of noise, and one species' phrase at random moments."""
+def random_peaks(rng: np.random.Generator, phrases: list[npt.NDArray[np.int64]]) -> Peaks:
+    """Peaks of a made-up recording: noise, and one species' phrase at random times."""
     frames = round(rng.exponential(MEAN_S) + 3.0) / FRAME_S
-    count = rng.poisson(frames * FRAME_S * PEAKS_A_SECOND)
+    count = rng.poisson(frames * FRAME_S * PEAKS_PER_S)
     noise = rng.integers(0, int(frames), count) << BIN_BITS | rng.integers(1, BINS + 1, count)
     phrase = phrases[rng.integers(len(phrases))]
     starts = rng.integers(0, int(frames), int(frames * FRAME_S / 3)) << BIN_BITS
@@ -32,36 +36,38 @@ def made_up(rng: np.random.Generator, phrases: list[npt.NDArray[np.int64]]) -> P
 
 
 def match_times() -> None:
+    """Print the time to match made-up recordings, for each number in SIZES."""
     rng = np.random.default_rng(0)
     phrases = [
         np.sort(rng.integers(0, 100, PHRASE_PEAKS)) << BIN_BITS
         | rng.integers(1, BINS, PHRASE_PEAKS)
         for _ in range(PHRASES)
     ]
-    peaks = [made_up(rng, phrases) for _ in range(max(SIZES))]
+    peaks = [random_peaks(rng, phrases) for _ in range(max(SIZES))]
     for size in SIZES:
-        some = [*peaks[: size - size // 100], *peaks[: size // 100]]  # one in a hundred twice
-        landmarks = sum(len(find_landmarks(own)[0]) for own in some)
+        recordings = [*peaks[: size - size // 100], *peaks[: size // 100]]  # 1 % are copies
+        landmarks = sum(len(find_landmarks(own)[0]) for own in recordings)
         start = time.process_time()
-        found = find_matches(some, 0.8)
+        found = find_matches(recordings, 0.8)
         seconds = time.process_time() - start
         peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(
             f"{size:,} recordings, {landmarks / 1e6:.1f} million landmarks:"
-            f" {seconds:.1f} s of one core, {len(found)} of {size // 100} copies,"
-            f" {peak_gb:.2f} GB at most",
+            f" {seconds:.1f} s on one core, {len(found)} of {size // 100} copies found,"
+            f" at most {peak_gb:.2f} GB",
             flush=True,
         )
 
 
 def fingerprint_rate(folder: Path) -> None:
+    """Print how fast the first FILES recordings of a folder are fingerprinted."""
     files = sorted(p for p in folder.rglob("*") if p.suffix in AUDIO_SUFFIXES)[:FILES]
     start = time.process_time()
     lengths = [own.length_s for own in (try_fingerprint(path, 120.0) for path in files) if own]
     seconds = time.process_time() - start
     print(
         f"{len(lengths)} files, {sum(lengths):.0f} s of sound: {seconds:.2f} s on one core,"
-        f" {sum(lengths) / seconds:.0f} times as fast as it sounds",
+        f" {sum(lengths) / seconds:.0f} times real time",
         flush=True,
     )
 

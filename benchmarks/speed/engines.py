@@ -1,4 +1,4 @@
-"""What each engine makes of the exported file: speed, and scores on the labelled soundscapes.
+"""Compare the engines on the exported model: speed, and scores on the labelled soundscapes.
 
 python benchmarks/speed/engines.py
 """
@@ -38,7 +38,7 @@ def main() -> None:
             print(error)
     times: dict[str, list[float]] = {engine: [] for engine in detectors}
     found = {}
-    for repeat in range(1 + REPEATS):  # the first warms up
+    for repeat in range(1 + REPEATS):  # the first run is a warm-up
         for engine, detector in detectors.items():
             size = detector.batch
             batches = [waveforms[i : i + size] for i in range(0, len(waveforms), size)]

@@ -1,4 +1,4 @@
-"""What benchmarks of training share: the run's own parameters, but images as large as in full."""
+"""Parameters for the training benchmarks: those of the run, but with full-size mel images."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ RECIPE = Path("recipes/birdclef-2024.yaml")
 
 
 def load_full_size() -> Params:
-    """params.yaml with the recipe's mel."""
+    """Load params.yaml, with the `mel` section of the full-size recipe."""
     return load_params().model_copy(update={"mel": load_params(RECIPE).mel})

@@ -1,15 +1,16 @@
-"""The original's inference against `birdclef predict`, on the same soundscapes and networks.
+"""Compare `birdclef predict` with the original's inference, on the same soundscapes and networks.
 
-Five efficientvit_b0 with 182 species and random weights hear synthetic soundscapes of 4 minutes:
+Five efficientvit_b0 with 182 species and random weights process synthetic soundscapes of 4 minutes:
 
-(a) the original's way: decode a file, torchaudio's mel of all its windows at once, five ONNX
-    sessions with default options one after the other, their mean, a table at the end;
-(b) `birdclef predict --format submission` with each engine, and as two processes on half of the
-    files each.
+(a) The original's method: decode a file, compute torchaudio's mel of all its windows at once, run
+    five ONNX sessions with default options one after the other, average them, and write one table
+    at the end.
+(b) `birdclef predict --format submission`, with each engine, and as two processes that take half
+    of the files each.
 
-Rounds alternate. A rate is that of the files beyond the first quarter, so that it leaves out the
-start of a program, as (a) does; what the start takes stands beside it. With `--hours`, (b) once
-more on one recording so long.
+Runs of both alternate. The rate of (b) is measured on the files beyond the first quarter. It
+therefore leaves out the start of the program, as the rate of (a) does; the time of the start is in
+a column of its own. With `--hours`, (b) also runs on one recording of that length.
 
     python benchmarks/speed/predict.py --files 40 --rounds 3 --hours 15
 """
@@ -51,7 +52,7 @@ RESULTS = Path("benchmarks/results/predict.json")
 
 
 def make_soundscapes(folder: Path, count: int, rate_hz: int) -> list[Path]:
-    """Noise with chirps, as OGG Vorbis; eight different ones, then links to these."""
+    """Write noise with chirps as OGG Vorbis: eight different files, then links to them."""
     rng = np.random.default_rng(0)
     paths = [folder / f"soundscape_{i}.ogg" for i in range(count)]
     for i, path in enumerate(paths):
@@ -67,7 +68,7 @@ def make_soundscapes(folder: Path, count: int, rate_hz: int) -> list[Path]:
 
 
 def make_recording(path: Path, hours: float, rate_hz: int) -> Path:
-    """Noise as FLAC, one minute over and over."""
+    """Write noise as FLAC: one minute, repeated."""
     minute = 0.02 * np.random.default_rng(0).standard_normal(60 * rate_hz)
     with soundfile.SoundFile(path, "w", rate_hz, 1, subtype="PCM_16") as file:
         for _ in range(round(60 * hours)):
@@ -76,17 +77,20 @@ def make_recording(path: Path, hours: float, rate_hz: int) -> Path:
 
 
 def make_models(folder: Path, params: Params) -> None:
-    """`all.onnx` as the pipeline exports it; `fold_<i>.onnx`, image to logits, as the original."""
+    """Write `all.onnx` as the pipeline does, and `fold_<i>.onnx`, image to logits, as the original.
+
+    Also write `sample.csv`, the sample submission.
+    """
     names = [f"bird{i}" for i in range(SPECIES)]
     settings = params.train.model_copy(update={"backbone": "efficientvit_b0", "pretrained": False})
     models = [create_classifier(settings, params.mel, params.clips, names, i) for i in range(FOLDS)]
-    about = {
+    metadata = {
         "species": [{"species": n, "scientific_name": n, "common_name": n} for n in names],
         "sample_rate_hz": params.clips.sample_rate_hz,
         "clip_s": params.clips.clip_s,
     }
     ensemble = Ensemble.of([model.eval() for model in models]).eval()
-    save(export(ensemble, params.mel, params.clips), about, folder / "all.onnx")
+    save(export(ensemble, params.mel, params.clips), metadata, folder / "all.onnx")
     image = torch.zeros(2, 3, params.mel.n_mels, params.mel.n_frames)
     for i, model in enumerate(models):
         torch.onnx.export(
@@ -103,14 +107,14 @@ def make_models(folder: Path, params: Params) -> None:
 
 
 def original(folder: Path, files: list[Path], out: Path, params: Params) -> dict[str, float]:
-    """Hear files the original's way; seconds of each part."""
+    """Predict files with the original's method. Returns the seconds of each part and of all."""
     mel = LogMel(params.mel, params.clips)
     folds = [
         onnxruntime.InferenceSession(folder / f"fold_{i}.onnx", providers=["CPUExecutionProvider"])
         for i in range(FOLDS)
     ]
     spent = dict.fromkeys(("decode", "mel", "model"), 0.0)
-    tables, begun = [], time.perf_counter()
+    tables, first_start = [], time.perf_counter()
     for path in files:
         start = time.perf_counter()
         waveform, _ = soundfile.read(path, dtype="float32")
@@ -128,11 +132,11 @@ def original(folder: Path, files: list[Path], out: Path, params: Params) -> dict
         rows = [f"{path.stem}_{5 * (i + 1)}" for i in range(len(windows))]
         tables.append(pd.DataFrame(probabilities, index=rows))
     pd.concat(tables).to_csv(out)
-    return spent | {"all": time.perf_counter() - begun}
+    return spent | {"all": time.perf_counter() - first_start}
 
 
 def ours(folder: Path, files: list[Path], out: Path, engine: str = "onnxruntime") -> list[str]:
-    """The command that hears files our way."""
+    """The `birdclef predict` command for these files."""
     options = ["--format", "submission", "--sample-submission", str(folder / "sample.csv")]
     return [
         *(sys.executable, "-m", "birdclef.cli.app", "predict", *map(str, files)),
@@ -141,13 +145,16 @@ def ours(folder: Path, files: list[Path], out: Path, engine: str = "onnxruntime"
 
 
 def timed(*commands: list[str]) -> tuple[float, float]:
-    """Seconds until all commands, started at once, have ended, and GB of the largest."""
+    """Run commands at the same time. Returns the seconds until all have ended, and GB.
+
+    GB is the peak memory of the largest process.
+    """
     start = time.perf_counter()
     started = [psutil.Popen(c, stdout=subprocess.DEVNULL) for c in commands]
     largest = 0
     while any(process.poll() is None for process in started):
         for process in started:
-            with suppress(psutil.Error):  # it has just ended
+            with suppress(psutil.Error):  # the process has just ended
                 largest = max(largest, process.memory_info().rss)
         time.sleep(0.05)
     if any(process.returncode for process in started):
@@ -156,23 +163,23 @@ def timed(*commands: list[str]) -> tuple[float, float]:
 
 
 def timed_original(folder: Path, files: int, out: Path) -> tuple[float, float]:
-    """The same of the original's way, without its imports and loading."""
+    """Seconds and GB of the original's method; seconds without its imports and loading."""
     command = [sys.executable, __file__, "--files", str(files)]
     _, gigabytes = timed([*command, "--original", str(folder), str(out)])
     spent = json.loads((folder / "original.json").read_text(encoding="utf-8"))
     return spent["all"], gigabytes
 
 
-def halves(folder: Path, files: list[Path], out: Path) -> tuple[float, float]:
-    """Seconds and GB of two processes, each on half of the files."""
+def timed_in_two(folder: Path, files: list[Path], out: Path) -> tuple[float, float]:
+    """Seconds and GB of two `birdclef predict` processes, each on half of the files."""
     second = out.with_name("second.csv")
     return timed(ours(folder, files[::2], out), ours(folder, files[1::2], second))
 
 
-def split_of_ours(folder: Path, path: Path, params: Params) -> dict[str, float]:
-    """Seconds of one core for a file: decoding, mel alone, and all models with their mel."""
+def seconds_of_parts(folder: Path, path: Path, params: Params) -> dict[str, float]:
+    """Seconds on one core that our method spends on a file: decoding, the mel, the networks."""
     keep_freed_memory()
-    blocks = list(stream(path, params.clips.sample_rate_hz))  # the next time, memory is there
+    blocks = list(stream(path, params.clips.sample_rate_hz))  # allocates memory before the timing
     start = time.perf_counter()
     for _ in stream(path, params.clips.sample_rate_hz):
         pass
@@ -181,19 +188,19 @@ def split_of_ours(folder: Path, path: Path, params: Params) -> dict[str, float]:
     clips = waveform[: len(waveform) // clip_samples(params.clips) * clip_samples(params.clips)]
     clips = clips.reshape(-1, clip_samples(params.clips))
     mel = session(folder / "mel.onnx")
-    whole = session(folder / "all.onnx")
+    all_models = session(folder / "all.onnx")
     times = []
-    for loaded in (mel, whole):
-        loaded.run(None, {INPUT: clips[:8]})
-        begun = time.perf_counter()
+    for model in (mel, all_models):
+        model.run(None, {INPUT: clips[:8]})
+        model_start = time.perf_counter()
         for i in range(0, len(clips), 8):
-            loaded.run(None, {INPUT: clips[i : i + 8]})
-        times.append(time.perf_counter() - begun)
+            model.run(None, {INPUT: clips[i : i + 8]})
+        times.append(time.perf_counter() - model_start)
     return {"decode": decoded - start, "mel": times[0], "model": times[1] - times[0]}
 
 
 def make_mel(folder: Path, params: Params) -> None:
-    """The exported file's mel alone."""
+    """Write `mel.onnx`, the mel of the exported model alone."""
     torch.onnx.export(
         ExportableLogMel(params.mel, params.clips).eval(),
         (torch.zeros(2, clip_samples(params.clips)),),
@@ -207,14 +214,16 @@ def make_mel(folder: Path, params: Params) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--files", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--hours", type=float, default=0.0, help="of one long recording")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=40, help="number of soundscapes (default 40)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each method (default 3)")
+    parser.add_argument(
+        "--hours", type=float, default=0.0, help="length of one long recording (default: none)"
+    )
     parser.add_argument("--original", nargs=2, type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     params = load_params(Path("recipes/birdclef-2024.yaml"))
-    if chosen.original:  # in a process of its own, as ours
+    if chosen.original:  # runs in its own process, as ours does
         folder, out = chosen.original
         spent = original(folder, sorted(folder.glob("*.ogg"))[: chosen.files], out, params)
         write_json(spent, folder / "original.json")
@@ -225,25 +234,25 @@ def main() -> None:
         make_models(folder, params)
         make_mel(folder, params)
         files = make_soundscapes(folder, chosen.files, params.clips.sample_rate_hz)
-        few = files[: len(files) // 4]
-        ways: dict[str, Callable[[list[Path]], tuple[float, float]]] = {
+        first_quarter = files[: len(files) // 4]
+        methods: dict[str, Callable[[list[Path]], tuple[float, float]]] = {
             **{e: lambda paths, e=e: timed(ours(folder, paths, out, e)) for e in engines},  # type: ignore[misc]
-            "onnxruntime, two processes": lambda paths: halves(folder, paths, out),
+            "onnxruntime, two processes": lambda paths: timed_in_two(folder, paths, out),
         }
-        first: list[tuple[float, float]] = []
-        runs: dict[str, list[tuple[float, float, float]]] = {way: [] for way in ways}
+        originals: list[tuple[float, float]] = []
+        runs: dict[str, list[tuple[float, float, float]]] = {method: [] for method in methods}
         for _ in range(chosen.rounds):
-            first.append(timed_original(folder, len(files), out))
-            for way, run in ways.items():
-                runs[way].append((run(few)[0], *run(files)))
+            originals.append(timed_original(folder, len(files), out))
+            for method, run in methods.items():
+                runs[method].append((run(first_quarter)[0], *run(files)))
         if chosen.hours:
             sound = make_recording(folder / "long.flac", chosen.hours, params.clips.sample_rate_hz)
             long_s, long_gb = timed(ours(folder, [sound], out))
-        split = split_of_ours(folder, files[0], params)
+        spent_by_ours = seconds_of_parts(folder, files[0], params)
         spent = json.loads((folder / "original.json").read_text(encoding="utf-8"))
     per_file = FILE_S / params.clips.clip_s
     windows = len(files) * per_file
-    base = windows / median(seconds for seconds, _ in first)
+    base = windows / median(seconds for seconds, _ in originals)
 
     def row(rate: float, start_s: float | None, gigabytes: float) -> dict[str, object]:
         minutes = (TEST_FILES * per_file / rate + (start_s or 0)) / 60
@@ -255,11 +264,12 @@ def main() -> None:
             f"minutes for {TEST_FILES} files": round(minutes, 1),
         }
 
-    rows = {"original": row(base, None, max(gb for _, gb in first))}
-    for way, found in runs.items():
-        rate = (windows - len(few) * per_file) / median(s - s_few for s_few, s, _ in found)
-        start_s = median(s for _, s, _ in found) - windows / rate
-        rows[way] = row(rate, start_s, max(gb for *_, gb in found))
+    rows = {"original": row(base, None, max(gb for _, gb in originals))}
+    for method, times in runs.items():
+        later_windows = windows - len(first_quarter) * per_file
+        rate = later_windows / median(all_s - quarter_s for quarter_s, all_s, _ in times)
+        start_s = median(all_s for _, all_s, _ in times) - windows / rate
+        rows[method] = row(rate, start_s, max(gb for *_, gb in times))
     if chosen.hours:
         start_s = float(str(rows["onnxruntime"]["start, s"]))
         rate = chosen.hours * 3600 / params.clips.clip_s / (long_s - start_s)
@@ -268,11 +278,11 @@ def main() -> None:
         "original, two cores": {
             k: round(1000 * v / windows, 2) for k, v in spent.items() if k != "all"
         },
-        "ours, one core": {k: round(1000 * v / per_file, 2) for k, v in split.items()},
+        "ours, one core": {k: round(1000 * v / per_file, 2) for k, v in spent_by_ours.items()},
     }
     write_json({"cores": cores(), "ways": rows, "ms a window": parts}, RESULTS)
-    for way, figures in (rows | parts).items():
-        print(f"{way:32}", ", ".join(f"{k} {v}" for k, v in figures.items()))
+    for name, figures in (rows | parts).items():
+        print(f"{name:32}", ", ".join(f"{k} {v}" for k, v in figures.items()))
 
 
 def _has_openvino() -> bool:

@@ -1,10 +1,10 @@
-"""Preprocessing against the original notebook's way: files a second, and bytes stored.
+"""Compare preprocessing with the original notebook: files per second, and bytes stored.
 
-The baseline does what the notebook does with `librosa.load`: decode the whole file (soundfile),
-average the channels, resample where the rate differs (soxr_hq, librosa's default), then np.save the
-first and the last ten seconds as float32, in one process. librosa itself is no dependency of this
-project; it would add to the baseline's time, not take from it. Rounds of both ways alternate, so
-that a busy machine slows both.
+The baseline does in one process what the notebook does with `librosa.load`: decode the whole file
+(soundfile), average the channels, resample if the rate differs (soxr_hq, librosa's default), then
+np.save the first and the last ten seconds as float32. librosa itself is not a dependency of this
+project; it could only make the baseline slower. Rounds of both methods alternate, so that a busy
+machine slows both.
 
     python benchmarks/speed/preprocessing.py --files 240 --rounds 3
 """
@@ -32,7 +32,7 @@ JOBS = 2
 
 
 def make_recordings(folder: Path, suffix: str, count: int) -> list[str]:
-    """Write recordings of 10 to 120 s, coloured noise with gaps; return their names."""
+    """Write recordings of 10 to 120 s of coloured noise with gaps; return their names."""
     rate, rng = FORMATS[suffix], np.random.default_rng(0)
     names = [f"{i}.{suffix}" for i in range(count)]
     for name in names:
@@ -44,7 +44,7 @@ def make_recordings(folder: Path, suffix: str, count: int) -> list[str]:
 
 
 def baseline(names: Sequence[str], folder: Path, out: Path, clips: ClipsParams) -> None:
-    """Decode everything, save both ends as float32."""
+    """Decode whole files and save both ends as float32."""
     keep = BASELINE_S * clips.sample_rate_hz
     for name in names:
         waveform, rate = soundfile.read(folder / name, dtype="float32")
@@ -62,7 +62,7 @@ def _pack(shard: str, rows: list[tuple[str, str]], folder: Path, out: Path, c: C
 
 
 def packed(names: Sequence[str], folder: Path, out: Path, clips: ClipsParams) -> None:
-    """The pipeline's way, four shards a process, allocator included."""
+    """Pack clips as the pipeline does, with its allocator: four shards per process."""
     shards = np.array_split(np.array(names), 4 * JOBS)
     calls = (
         delayed(_pack)(f"s{i}", [(str(n), str(n)) for n in shard], folder, out, clips)
@@ -71,39 +71,42 @@ def packed(names: Sequence[str], folder: Path, out: Path, clips: ClipsParams) ->
     Parallel(JOBS)(calls)
 
 
-def seconds(way: Callable[..., None], names: Sequence[str], raw: Path, out: Path) -> float:
-    """Wall time into a fresh folder: where files are replaced, the disk is measured as well."""
+def seconds(method: Callable[..., None], names: Sequence[str], raw: Path, out: Path) -> float:
+    """Wall time of a method that writes into an empty folder.
+
+    The folder is emptied first, because replacing files would measure the disk as well.
+    """
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     start = time.perf_counter()
-    way(names, raw, out, load_params().clips)
+    method(names, raw, out, load_params().clips)
     return time.perf_counter() - start
 
 
 def compare(suffix: str, count: int, rounds: int) -> None:
-    """Print both speeds and their ratio, the median over rounds, and the ratio of bytes."""
+    """Print both speeds and their ratio, as medians over rounds, and the ratio of bytes."""
     with tempfile.TemporaryDirectory() as temporary:
         raw, old, new = (Path(temporary) / name for name in ("raw", "old", "new"))
         raw.mkdir()
         names = make_recordings(raw, suffix, count)
-        seconds(packed, names, raw, new)  # starts the processes
+        seconds(packed, names, raw, new)  # start the worker processes before timing
         times = [
             (seconds(baseline, names, raw, old), seconds(packed, names, raw, new))
             for _ in range(rounds)
         ]
         sizes = [sum(p.stat().st_size for p in folder.iterdir()) for folder in (old, new)]
     ratio = statistics.median(slow / fast for slow, fast in times)
-    speeds = [count / statistics.median(way) for way in zip(*times, strict=True)]
+    speeds = [count / statistics.median(method_s) for method_s in zip(*times, strict=True)]
     print(
-        f"{suffix}: baseline {speeds[0]:.0f} files a second, {JOBS} processes {speeds[1]:.0f},"
+        f"{suffix}: baseline {speeds[0]:.0f} files per second, {JOBS} processes {speeds[1]:.0f},"
         f" {ratio:.1f} times as fast; {sizes[1] / sizes[0]:.3f} of the bytes"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=240)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--files", type=int, default=240, help="recordings per format")
+    parser.add_argument("--rounds", type=int, default=3, help="timed runs of each method")
     options = parser.parse_args()
     for suffix in FORMATS:
         compare(suffix, options.files, options.rounds)

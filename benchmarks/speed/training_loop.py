@@ -1,10 +1,10 @@
-"""How much of a bare training step's speed the real loop keeps, and how much memory it adds.
+"""Compare the trainer's speed and memory with those of a bare training step.
 
-(a) forward, backward and optimiser on one fixed batch of images;
-(b) the trainer's own epochs: clips from the store, loudness, mixup, mel, loss, schedule.
+(a) The bare step: forward, backward and optimiser on one fixed batch of images.
+(b) The trainer's loop: clips from the store, loudness, mixup, mel, loss, schedule.
 
-They take turns, each in a process of its own, on the clips that the last run stored and the device
-that it would choose.
+Runs of both alternate, each in its own process. They use the clips that the last pipeline run
+stored, and the device that `dvc repro` would choose.
 
     python benchmarks/speed/training_loop.py --batch 64 --workers 0 1
 """
@@ -36,7 +36,7 @@ STEPS, WARM_UP = 6, 2
 
 
 def bare(batch: int) -> float:
-    """Seconds a step on images that are already there."""
+    """Median seconds per step on images that are already in memory."""
     params = load_full_size()
     device = prepare(params.runtime)
     classifier = create_classifier(params.train, params.mel, params.clips, list("abcdefghijkl"), 0)
@@ -62,7 +62,7 @@ def bare(batch: int) -> float:
 
 
 def loop(batch: int, workers: int) -> float:
-    """Seconds a step of the trainer, reading included."""
+    """Median seconds per step of the trainer, including reading the clips."""
     params = load_full_size()
     device = prepare(params.runtime)
     labeled = load_labeled(params.clips)
@@ -94,9 +94,11 @@ def loop(batch: int, workers: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--workers", type=int, nargs="+", default=[0])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=64, help="clips per step (default 64)")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[0], help="numbers of loader processes to time"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each variant (default 3)")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     batch = arguments.batch

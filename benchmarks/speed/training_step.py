@@ -1,7 +1,7 @@
-"""What each setting buys: clips a second of one training step, mel included.
+"""Compare settings by the speed of one training step, including the mel, in clips per second.
 
-Each variant runs in a process of its own, since an allocator is set up once, and they take turns.
-A table of CPU settings, and where there is a GPU one of its own.
+Each variant runs in its own process, because the allocator can be set up only once per process.
+Runs of the variants alternate. If a GPU is available, GPU settings follow the CPU settings.
 
     python benchmarks/speed/training_step.py --batch 64 --steps 6 --rounds 2
 """
@@ -31,7 +31,7 @@ WARM_UP = 3
 OURS: dict[str, Any] = {
     "device": "cpu",
     "allocator": True,  # birdclef.common.allocator
-    "fill": False,  # memory that deterministic algorithms would fill before use
+    "fill": False,  # PyTorch fills new memory before use if algorithms are deterministic
     "channels_last": True,
     "threads": 2,
     "precision": "float32",
@@ -78,7 +78,7 @@ def _prepare(setting: dict[str, Any]) -> torch.device:
 
 
 def measure(setting: dict[str, Any], batch: int, steps: int) -> tuple[float, float]:
-    """Median seconds of forward, backward and optimiser on made-up clips; gigabytes at most."""
+    """Median seconds of forward, backward and optimiser on random clips, and peak memory in GB."""
     device, params = _prepare(setting), load_full_size()
     classifier = create_classifier(params.train, params.mel, params.clips, list("abcdefghijkl"), 0)
     layout = torch.channels_last if setting["channels_last"] else torch.contiguous_format
@@ -92,15 +92,15 @@ def measure(setting: dict[str, Any], batch: int, steps: int) -> tuple[float, flo
         waveforms, targets = waveforms.pin_memory(), targets.pin_memory()
 
     def step() -> None:
-        here = waveforms if setting["mel"] == "cpu" else waveforms.to(device, non_blocking=True)
-        images = front_end(here).to(device, non_blocking=True).contiguous(memory_format=layout)
+        clips = waveforms if setting["mel"] == "cpu" else waveforms.to(device, non_blocking=True)
+        images = front_end(clips).to(device, non_blocking=True).contiguous(memory_format=layout)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             logits = backbone(images)
         truth = targets.to(device, non_blocking=True)
         loss = functional.binary_cross_entropy_with_logits(logits.float(), truth)
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()
-        loss.item()  # as the trainer does
+        loss.item()  # waits for the device, as the trainer does
         scaler.step(optimizer)
         scaler.update()
 
@@ -127,9 +127,9 @@ def _variants() -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=64, help="clips per step (default 64)")
+    parser.add_argument("--steps", type=int, default=6, help="timed steps per run (default 6)")
+    parser.add_argument("--rounds", type=int, default=2, help="runs of each variant (default 2)")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:

@@ -1,4 +1,4 @@
-"""The embedded demo: the same bytes each time, and every quirk of the real data in it."""
+"""The embedded demo: the same bytes each time, and every quirk of the real data."""
 
 import ast
 from collections import Counter
@@ -89,7 +89,7 @@ def test_2024_has_its_quirks(root: Path) -> None:
     assert max(recordists.values()) > 1
 
 
-def test_every_other_source_is_there_in_its_own_layout(root: Path) -> None:
+def test_every_other_source_exists_in_its_own_layout(root: Path) -> None:
     known = set(_table(root / "birdclef-2024/train_metadata.csv")["primary_label"])
     y2021 = _table(root / "birdclef-2021/train_metadata.csv")
     assert not y2021["filename"].str.contains("/").any()
@@ -115,7 +115,7 @@ def test_every_other_source_is_there_in_its_own_layout(root: Path) -> None:
     ]
     assert 0 < sum(not p.exists() for p in names) < len(names)
     years = [_table(root / f"birdclef-{y}/train_metadata.csv") for y in (2021, 2022, 2023)]
-    assert any(set(t["primary_label"]) - known for t in years)  # labels that 2024 does not know
+    assert any(set(t["primary_label"]) - known for t in years)  # labels unknown in 2024
 
 
 def test_years_share_recordings(root: Path) -> None:
@@ -141,8 +141,8 @@ def test_secondary_labels_are_lists_written_as_text(root: Path) -> None:
     assert all(isinstance(ast.literal_eval(cell), list) for cell in cells)
 
 
-def test_soundscapes_come_from_another_world(root: Path) -> None:
-    """Distant and low-passed: less of their energy is high than of the recordings'."""
+def test_soundscapes_have_less_high_frequency_energy_than_recordings(root: Path) -> None:
+    """Soundscapes are distant and low-passed."""
 
     def high_share(paths: list[Path]) -> float:
         shares = []

@@ -1,4 +1,4 @@
-"""The demo's quirks one by one, and the bytes that its files are made of."""
+"""Each quirk of the demo, and the bytes of its files."""
 
 import ast
 import itertools
@@ -60,9 +60,9 @@ def test_full_size_counts_fall_from_40_to_4(params: Params) -> None:
 
 def test_some_secondary_species_are_listed_and_some_are_not(params: Params) -> None:
     recordings = [take.recording for take in plan_competition(Planner(params.demo))]
-    heard = [r for r in recordings if r.secondary]
-    assert 0.2 < len(heard) / len(recordings) < 0.4
-    assert 0 < sum(bool(r.listed) for r in heard) < len(heard)
+    with_secondary = [r for r in recordings if r.secondary]
+    assert 0.2 < len(with_secondary) / len(recordings) < 0.4
+    assert 0 < sum(bool(r.listed) for r in with_secondary) < len(with_secondary)
     assert all(set(r.listed) <= set(r.secondary) for r in recordings)
 
 
@@ -73,7 +73,7 @@ def test_a_few_soundscapes_are_shorter(params: Params) -> None:
 
 
 def test_one_recording_is_there_twice_with_other_bytes_and_another_id(root: Path) -> None:
-    """The copy is softer and coarser, and no other two of its species are as alike."""
+    """The copy is softer and more compressed; no other pair of the species is as similar."""
     paths = sorted((root / "birdclef-2024/train_audio/ashtri9").glob("*.ogg"))
     alike = []
     for source, copy in itertools.combinations(paths, 2):
@@ -115,13 +115,13 @@ def test_older_years_have_a_renamed_code_and_an_unknown_species(root: Path) -> N
     assert len(y2022 - known) == 1
 
 
-def test_2020_names_a_secondary_species_that_its_table_does_not_explain(root: Path) -> None:
+def test_2020_lists_a_secondary_species_without_a_row_in_its_table(root: Path) -> None:
     table = _table(root / "birdsong-recognition/train.csv")
     listed = {name for cell in table["secondary_labels"] for name in ast.literal_eval(cell)}
     assert listed - set(table["primary_label"])
 
 
-def test_the_submission_has_a_row_a_window_and_a_column_a_species(root: Path) -> None:
+def test_the_submission_has_one_row_per_window_and_one_column_per_species(root: Path) -> None:
     labels = _table(root / "birdclef-2024/train_soundscape_labels.csv")
     submission = pd.read_csv(root / "birdclef-2024/sample_submission.csv")
     codes = sorted(set(_table(root / "birdclef-2024/train_metadata.csv")["primary_label"]))
@@ -146,7 +146,7 @@ def test_an_older_demo_is_replaced_whole(tmp_path: Path) -> None:
     assert not list((tmp_path / "demo").iterdir())
 
 
-def test_data_that_no_demo_wrote_are_left_alone(tmp_path: Path) -> None:
+def test_files_that_the_demo_did_not_write_are_left_alone(tmp_path: Path) -> None:
     mine = tmp_path / "demo" / "birdclef-2024.zip"
     mine.parent.mkdir()
     mine.write_bytes(b"precious")
@@ -155,8 +155,8 @@ def test_data_that_no_demo_wrote_are_left_alone(tmp_path: Path) -> None:
     assert mine.read_bytes() == b"precious"
 
 
-def test_ogg_pages_carry_the_given_serial_and_a_true_checksum(tmp_path: Path) -> None:
-    """The decoder drops a page whose checksum is wrong; here it decodes what it did before."""
+def test_ogg_pages_have_the_given_serial_and_a_correct_checksum(tmp_path: Path) -> None:
+    """The decoder drops pages with a wrong checksum; with a new serial it decodes the same."""
     path = tmp_path / "a.ogg"
     write_sound(path, np.sin(np.arange(40_000, dtype=np.float32) / 10), 32_000)
     before, ogg = _sound(path), path.read_bytes()
@@ -190,7 +190,7 @@ def test_long_ogg_files_are_written_in_blocks(tmp_path: Path) -> None:
 
 
 def test_an_excerpt_is_there_under_another_id(root: Path) -> None:
-    """An mp3 at another rate that lies inside a longer recording of the competition."""
+    """The excerpt is an mp3 at another rate, and part of a longer competition recording."""
     (line,) = [x for x in (root / "DEMO.md").read_text().splitlines() if "An excerpt" in x]
     whole, part = (root / name for name in re.findall(r"`([^`]+)`", line))
     assert (whole.stem, whole.parent.name) != (part.stem, part.parent.name)
@@ -199,6 +199,5 @@ def test_an_excerpt_is_there_under_another_id(root: Path) -> None:
     resampled = soxr.resample(mono, rate_hz, 32_000)
     assert len(resampled) < 0.7 * len(sound)
     offset = int(np.argmax(np.abs(signal.correlate(sound, resampled, "valid"))))
-    assert (
-        np.corrcoef(sound[offset : offset + len(resampled)], resampled)[0, 1] > 0.8
-    )  # the mp3 cuts its highs
+    part_of_whole = sound[offset : offset + len(resampled)]
+    assert np.corrcoef(part_of_whole, resampled)[0, 1] > 0.8  # mp3 removes high frequencies

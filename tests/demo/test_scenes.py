@@ -1,4 +1,4 @@
-"""What the demo's microphones hear: labels that tell the truth, and species close in sound."""
+"""The demo's sound scenes: labels match the sound, and confusable species sound alike."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ from birdclef.demo.scenes import (
     Song,
     audible_species,
     focal_recording,
-    hear_songs,
     plan_labeled_soundscapes,
     plan_soundscape,
+    render_songs,
     soundscape,
 )
 from birdclef.demo.species import SPECIES, VISITOR, bird
@@ -40,7 +40,7 @@ def test_codes_and_names_are_distinct() -> None:
 
 
 def _mean_log_mel(species: int) -> np.ndarray:
-    """Mean log-mel spectrum of many birds of a species, shape (band,)."""
+    """Mean log-mel spectrum of 12 birds of a species, shape (band,)."""
     edges_hz = 700 * (10 ** (np.linspace(2.0, 3.4e3, 50) / 2595) - 1)
     spectra = []
     for number in range(12):
@@ -81,7 +81,7 @@ def test_a_recording_depends_on_its_id_and_some_are_very_quiet() -> None:
 
 def test_every_species_of_a_recording_can_be_heard_in_it() -> None:
     def low(species: tuple[int, ...]) -> float:
-        """Share of the dove's band, which no trillfinch reaches."""
+        """Share of the energy in the dove's band, which no trillfinch reaches."""
         power = np.abs(np.fft.rfft(focal_recording(1, 7, species, (), 4, 6.0))) ** 2
         hertz = np.fft.rfftfreq(6 * SAMPLE_RATE_HZ, 1 / SAMPLE_RATE_HZ)
         return float(power[(hertz > 400) & (hertz < 750)].sum() / power.sum())
@@ -103,13 +103,13 @@ def test_a_song_across_a_border_is_labelled_in_both_windows_but_a_tip_is_not_eno
     assert audible_species(1, [tip], 2) == [{2}, set()]
 
 
-def test_a_song_too_faint_to_hear_is_no_positive() -> None:
+def test_a_song_too_faint_to_hear_is_not_labelled() -> None:
     assert audible_species(1, [_song(0, 1.0, AUDIBLE_DB - 0.1)], 1) == [set()]
     assert audible_species(1, [_song(0, 1.0, AUDIBLE_DB)], 1) == [{0}]
 
 
 def test_labelled_windows_hold_the_energy_of_their_species() -> None:
-    """Rendered one species at a time: windows with the label hold it, distant ones do not."""
+    """Each species rendered alone: windows with its label hold energy, untouched ones do not."""
     plan = [s for s in plan_soundscape(3, "labeled", 1, 12, 30.0) if s.snr_db >= AUDIBLE_DB]
     truth = audible_species(3, plan, 6)
     ambience = noise(30 * SAMPLE_RATE_HZ, -4.0, stream(3, "test"))
@@ -117,10 +117,10 @@ def test_labelled_windows_hold_the_energy_of_their_species() -> None:
     begins_s = np.arange(6) * WINDOW_S
     for species in {song.species for song in plan}:
         own = [song for song in plan if song.species == species]
-        energy = np.square(hear_songs(3, own, WOOD, ambience)).reshape(6, WINDOW).sum(axis=1)
+        energy = np.square(render_songs(3, own, WOOD, ambience)).reshape(6, WINDOW).sum(axis=1)
         labelled = np.array([species in present for present in truth])
         touched = np.zeros(6, bool)
-        for song in own:  # and a second of echo
+        for song in own:  # plus one second of echo
             end_s = song.start_s + _phrase_s(3, song) + 1.0
             touched |= (song.start_s < begins_s + WINDOW_S) & (end_s > begins_s)
         assert labelled.any()
@@ -128,9 +128,9 @@ def test_labelled_windows_hold_the_energy_of_their_species() -> None:
         assert energy[labelled].min() > 100 * energy[~touched].max(initial=0.0)
 
 
-def test_a_song_is_as_loud_over_the_ambience_as_it_says() -> None:
+def test_a_song_is_at_its_snr_over_the_ambience() -> None:
     ambience = noise(10 * SAMPLE_RATE_HZ, -4.0, stream(1, "test"))
-    near, far = (hear_songs(1, [_song(0, 2.0, snr)], WOOD, ambience) for snr in (20.0, 0.0))
+    near, far = (render_songs(1, [_song(0, 2.0, snr)], WOOD, ambience) for snr in (20.0, 0.0))
     assert 10 * np.log10(np.sum(near**2) / np.sum(far**2)) == pytest.approx(20.0, abs=0.01)
 
 

@@ -1,4 +1,4 @@
-"""Synthetic sound: what is asked for is where it should be in time and frequency."""
+"""Synthetic sound: each sound has the requested time, frequency and level."""
 
 import itertools
 
@@ -53,7 +53,7 @@ def test_a_steady_note_sounds_at_its_frequency(pitch_hz: float) -> None:
     assert _band_share(sound, pitch_hz - 30.0, pitch_hz + 30.0) > 0.95
 
 
-def test_harmonics_stand_at_multiples_and_never_fold_back() -> None:
+def test_harmonics_are_at_multiples_and_never_alias() -> None:
     def low(harmonics: tuple[float, ...], pitch_hz: float) -> Sound:
         return sing([Note(Syllable((pitch_hz, pitch_hz), 0.3, harmonics), 0.0, 1.0, 0.0)])
 
@@ -62,7 +62,7 @@ def test_harmonics_stand_at_multiples_and_never_fold_back() -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_notes_of_a_phrase_follow_each_other_and_are_heard_where_they_are_written(
+def test_notes_of_a_phrase_do_not_overlap_and_sound_at_their_times(
     seed: int,
 ) -> None:
     notes = compose_phrase(TRILL, np.random.default_rng(seed))
@@ -142,7 +142,7 @@ def test_a_room_rings_and_falls_by_60_db_in_its_time() -> None:
     assert np.allclose(echo[100 : 100 + len(response)], response, atol=1e-5)
 
 
-def test_distance_takes_the_high_frequencies() -> None:
+def test_distance_attenuates_high_frequencies() -> None:
     def level_db(distance_m: float, pitch_hz: float) -> float:
         note = Note(Syllable((pitch_hz, pitch_hz), 0.3, (1.0,)), 0.0, 1.0, 0.0)
         return float(10 * np.log10(np.mean(absorb(sing([note]), distance_m) ** 2)))
@@ -153,11 +153,11 @@ def test_distance_takes_the_high_frequencies() -> None:
 
 def test_a_microphone_tilts_around_1_khz_and_has_a_limit() -> None:
     white = noise(10 * SECOND, 0.0, stream(1, "noise"))
-    heard = power_spectrum(microphone(white, -3.0, 8000.0)) / power_spectrum(white)
-    hertz = np.fft.rfftfreq(2 * (len(heard) - 1), 1 / SAMPLE_RATE_HZ)
+    gain = power_spectrum(microphone(white, -3.0, 8000.0)) / power_spectrum(white)
+    hertz = np.fft.rfftfreq(2 * (len(gain) - 1), 1 / SAMPLE_RATE_HZ)
 
     def gain_db(at_hz: float) -> float:
-        return float(10 * np.log10(heard[np.argmin(np.abs(hertz - at_hz))]))
+        return float(10 * np.log10(gain[np.argmin(np.abs(hertz - at_hz))]))
 
     assert gain_db(1000.0) == pytest.approx(0.0, abs=0.5)
     assert gain_db(2000.0) == pytest.approx(-3.0, abs=0.5)

@@ -1,4 +1,4 @@
-"""A small DVC repository that has run once and was pushed, to be spoiled by tests."""
+"""A small DVC repository that has run once and was pushed. Tests damage copies of it."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ REMOTE = Path("../remote")  # as seen from the repository
 
 @pytest.fixture(scope="session")
 def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the repository and its remote."""
+    """The folder that holds the repository and its remote."""
     world = tmp_path_factory.mktemp("pushed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_SITE_CACHE_DIR", str(world / "site"))
@@ -40,14 +40,14 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def world(pushed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy of it to spoil, which is the current folder."""
+    """A copy of the repository and its remote to damage; the copy is the current folder."""
     shutil.copytree(pushed, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     monkeypatch.chdir(tmp_path / "repository")
 
 
 def cache_object(path: str) -> Path:
-    """The cache object of an output, or of a file in one."""
+    """Path of the cache object of an output, or of a file in an output."""
     with Repo() as repo:
         (output,) = [o for o in repo.index.outs if Path(path).is_relative_to(str(o))]
         oid = output.hash_info.value
@@ -57,12 +57,12 @@ def cache_object(path: str) -> Path:
 
 
 def remote_object(path: str) -> Path:
-    """Where the remote keeps the same."""
+    """Path of the same object on the remote."""
     return REMOTE / cache_object(path).relative_to(".dvc/cache")
 
 
 def spoil(path: Path) -> None:
-    """Other bytes, and nothing else: mode, size and time stay, as on a disk that rots."""
+    """Change one bit of a file, but not its mode, size and times, as a failing disk does."""
     status = path.stat()
     path.chmod(0o644)
     data = bytearray(path.read_bytes())

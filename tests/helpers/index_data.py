@@ -1,4 +1,4 @@
-"""Small data.root folders in the layouts of the real sources, for the tests of the index."""
+"""Make small data.root folders in the layouts of the real sources, for the tests of the index."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ NO_CORRECTIONS = pd.DataFrame(columns=list(CORRECTION_COLUMNS), dtype="str")
 
 
 def competition_row(label: str, number: int, **changes: Any) -> Row:
-    """A row of a competition's train_metadata.csv, as 2024, 2023 and 2022 have it."""
+    """A row of train_metadata.csv with the columns of 2024, 2023 and 2022."""
     row = {
         "primary_label": label,
         "secondary_labels": "[]",
@@ -32,13 +32,13 @@ def competition_row(label: str, number: int, **changes: Any) -> Row:
 
 
 def row_2021(label: str, number: int, **changes: Any) -> Row:
-    """A row of 2021: the file's name is bare."""
+    """A row of 2021: the file name has no folder."""
     bare = {"filename": f"XC{number}.ogg", "date": "2019-05-01", "time": "06:30"}
     return competition_row(label, number, **bare) | changes
 
 
 def row_2020(label: str, number: int, **changes: Any) -> Row:
-    """The columns of 2020 that matter."""
+    """A row of 2020, with only the columns that the index reads."""
     row = {
         "ebird_code": label,
         "primary_label": f"Genus {label}_Common {label}",
@@ -56,7 +56,7 @@ def row_2020(label: str, number: int, **changes: Any) -> Row:
 
 
 def xeno_canto_row(label: str, number: int, **changes: Any) -> Row:
-    """The columns of Xeno-Canto's API that matter."""
+    """A row of Xeno-Canto, with only the columns of its API that the index reads."""
     row = {
         "id": str(number),
         "gen": "Genus",
@@ -81,14 +81,14 @@ def write_table(path: Path, rows: list[Row]) -> None:
 
 
 def touch_audio(path: Path, data: bytes = b"audio") -> Path:
-    """A file that is there: the index never looks inside."""
+    """Write a file of any bytes, because the index only checks that the file exists."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
 
 
 def add_source(root: Path, layout: Layout, rows: list[Row]) -> Path:
-    """Write a source's table and every file that its rows name; return its folder."""
+    """Write a source's table and every file that its rows name; return the source's folder."""
     folder = root / layout.source
     write_table(folder / layout.table, rows)
     (folder / layout.audio).mkdir(exist_ok=True)
@@ -100,5 +100,5 @@ def add_source(root: Path, layout: Layout, rows: list[Row]) -> Path:
 
 
 def corrections(*moves: tuple[str, str, str]) -> pd.DataFrame:
-    """(recording_id, from_label, to_label) rows as a table of corrections."""
+    """Make a table of corrections from rows of (recording_id, from_label, to_label)."""
     return pd.DataFrame([(*move, "heard") for move in moves], columns=list(CORRECTION_COLUMNS))

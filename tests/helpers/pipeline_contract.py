@@ -1,4 +1,4 @@
-"""What a stage's script really uses, read from its source: modules and parameters."""
+"""Find the modules and parameters that a stage's script really uses, by reading its source."""
 
 import ast
 from collections.abc import Iterable
@@ -7,11 +7,12 @@ from pathlib import Path
 
 SOURCE = Path("src/birdclef")
 
-# What no stage depends on, because it shapes no result. An edit of these re-runs nothing.
+# Modules that no stage depends on, with the reason. They shape no result, so that an edit of one
+# re-runs nothing.
 LEFT_OUT = {
-    SOURCE / "params.py": "which values are allowed; what they are, DVC tracks in params.yaml",
-    SOURCE / "errors.py": "how a program ends when something is wrong",
-    SOURCE / "progress.py": "what the screen shows",
+    SOURCE / "params.py": "only which values are allowed; DVC tracks the values in params.yaml",
+    SOURCE / "errors.py": "only how a program ends after an error",
+    SOURCE / "progress.py": "only what the screen shows",
 }
 
 
@@ -21,7 +22,7 @@ def _module_file(module: str) -> Path:
 
 @cache
 def _imports(path: Path) -> frozenset[Path]:
-    """Files of this package that a file imports itself."""
+    """Files of this package that a file imports directly."""
     modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -33,32 +34,35 @@ def _imports(path: Path) -> frozenset[Path]:
 
 
 def import_closure(path: Path) -> set[Path]:
-    """A file and all that it imports from this package, directly or not."""
-    found, open_files = set(), [path]
-    while open_files:
-        file = open_files.pop()
+    """A file and all files that it imports from this package, directly or indirectly."""
+    found, to_visit = set(), [path]
+    while to_visit:
+        file = to_visit.pop()
         if file not in found:
             found.add(file)
-            open_files += _imports(file)
+            to_visit += _imports(file)
     return found
 
 
 def expand(deps: Iterable[str]) -> set[Path]:
-    """The modules of code deps, files and folders; package files hold no code."""
+    """The modules of code deps, which are files or folders, except `__init__.py` files."""
     paths = [Path(dep) for dep in deps if dep.startswith("src/")]
     files = {file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])}
     return {file for file in files if file.name != "__init__.py"}
 
 
 def code_deps(script: Path) -> list[str]:
-    """The code deps that a stage needs: rooms, single files, and its script last."""
+    """The code deps that a stage needs: packages, single files, and last its script."""
     used = import_closure(script) - {script} - set(LEFT_OUT)
-    rooms = {file.parent if file.parent != SOURCE else file for file in used}
-    return [str(path) for path in [*sorted(rooms), script]]
+    deps = {file.parent if file.parent != SOURCE else file for file in used}
+    return [str(path) for path in [*sorted(deps), script]]
 
 
 def params_read(path: Path) -> set[str]:
-    """Longest chains `params.section[.key]` in a script, each without those inside it."""
+    """The chains `params.section[.key]` that a script reads, without the leading `params.`.
+
+    A key is left out if the script also reads its whole section.
+    """
     chains = set()
     tree = ast.parse(path.read_text(encoding="utf-8"))
     inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
@@ -71,9 +75,9 @@ def params_read(path: Path) -> set[str]:
                 value = value.value
             if isinstance(value, ast.Name) and value.id == "params":
                 chains.add(".".join(parts))
-    return {c for c in chains if not any(c.startswith(f"{other}.") for other in chains)}
+    return {c for c in chains if not any(c.startswith(f"{shorter}.") for shorter in chains)}
 
 
 def block(key: str, values: Iterable[str]) -> str:
-    """Part of a stage as dvc.yaml has it, to be pasted there."""
+    """A key of a stage and its values in the syntax of dvc.yaml, ready to paste there."""
     return "\n".join([f"    {key}:", *(f"      - {value}" for value in values)])

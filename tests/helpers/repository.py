@@ -1,4 +1,4 @@
-"""A clone of the project on a machine of its own, and the commands that a user types there."""
+"""A clone of the project on a simulated machine, and the commands that a user types there."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from paths import ROOT
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Another machine: its own home and site cache, this interpreter first."""
+    """Environment of a simulated machine: its own home and site cache, this interpreter first."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     sites = {
         "HOME": str(home),
@@ -32,26 +32,27 @@ def _environment(home: Path) -> dict[str, str]:
     return os.environ | {"PATH": path} | sites | name | committer | site_cache
 
 
-def stages_run(shown: str) -> list[str]:
-    """Stages that a command of DVC says it has run, or would run."""
-    return re.findall(r"Running stage '([^']+)'", shown)
+def stages_run(output: str) -> list[str]:
+    """The stages that a DVC command has run, or would run, according to its output."""
+    return re.findall(r"Running stage '([^']+)'", output)
 
 
 class Repository:
-    """A clone of the project, and the commands that a user types in it."""
+    """A clone of the project on a simulated machine, and the commands that a user types in it."""
 
     def __init__(self, folder: Path, home: Path) -> None:
         self.folder, self.environment = folder, _environment(home)
         self.environment["PYTHONPATH"] = str(folder / "src")
 
     def run(self, *command: str, fails: bool = False) -> str:
+        """Run a command to its end, check that it succeeds (or fails), and return its output."""
         process = self.start(*command, own_group=False)
-        shown, _ = process.communicate()
-        assert (process.returncode != 0) == fails, f"{' '.join(command)}:\n{shown}"
-        return shown
+        output, _ = process.communicate()
+        assert (process.returncode != 0) == fails, f"{' '.join(command)}:\n{output}"
+        return output
 
     def start(self, *command: str, own_group: bool = True) -> "subprocess.Popen[str]":
-        """The same, but without waiting: in a process group of its own, for a test to kill."""
+        """Start a command without waiting, in its own process group so that a test can kill it."""
         return subprocess.Popen(
             command,
             cwd=self.folder,
@@ -63,13 +64,14 @@ class Repository:
         )
 
     def run_and_commit(self, params: Mapping[str, Mapping[str, object]], *targets: str) -> None:
-        """Change sections of params.yaml, bring the targets up to date, commit."""
+        """Change sections of params.yaml, bring the targets up to date, and commit."""
         for section, values in params.items():
             self.change(section, **values)
         self.run("dvc", "repro", *targets)
         self.commit()
 
     def change(self, section: str, **values: object) -> None:
+        """Change values in one section of params.yaml."""
         path = self.folder / "params.yaml"
         params = yaml.safe_load(path.read_text())
         params[section].update(values)
@@ -84,17 +86,18 @@ class Repository:
         self.run("git", "commit", "-qm", "run")
 
     def hashes(self) -> dict[str, str]:
+        """The MD5 hash of each output in dvc.lock, by path."""
         lock = yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]
         return {o["path"]: o["md5"] for stage in lock.values() for o in stage.get("outs", [])}
 
     def clone(self, folder: Path, home: Path) -> "Repository":
-        """What is committed here, on another machine: no data, no cache."""
+        """Clone the last commit to another simulated machine, without data or cache."""
         subprocess.run(["git", "clone", "-q", self.folder, folder], check=True)
         return Repository(folder, home)
 
 
 def working_copy(folder: Path, home: Path) -> Repository:
-    """The working tree's tracked and new files, as if nothing had ever run."""
+    """Copy the working tree's tracked and new files, without any results of a run."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,

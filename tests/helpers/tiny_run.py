@@ -1,4 +1,4 @@
-"""One run of everything through DVC, on a very small demo, in a repository of its own."""
+"""One run of the whole pipeline through DVC, on a very small demo, in a separate repository."""
 
 import shutil
 from pathlib import Path
@@ -36,7 +36,7 @@ TINY: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """The working tree's tracked and new files, with the tiny parameters, run once."""
+    """A copy of the working tree in which the pipeline has run once, with tiny parameters."""
     folder, home = (tmp_path_factory.mktemp(name) for name in ("repository", "home"))
     repository = working_copy(folder, home)
     repository.run_and_commit(TINY)
@@ -45,7 +45,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 @pytest.fixture
 def copy(repository: Repository, tmp_path: Path) -> Repository:
-    """The same to change, cache included, with a remote."""
+    """A copy of the repository and its cache that a test may change, with an empty remote."""
     shutil.copytree(repository.folder, tmp_path / "copy")
     copy = Repository(tmp_path / "copy", tmp_path / "home")
     remote = tmp_path / "remote"

@@ -1,4 +1,4 @@
-"""One run of everything through DVC, on a very small demo, in a repository of its own."""
+"""The whole pipeline through DVC, on a very small demo, in a separate repository."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ import pytest
 from repository import Repository, stages_run
 
 
-def test_every_stage_leaves_what_it_promises(repository: Repository) -> None:
+def test_every_stage_writes_its_metrics(repository: Repository) -> None:
     scores = repository.metrics("evaluate")
     assert set(scores) == {"out_of_fold", "soundscapes", "calibration"}
     assert set(scores.pop("calibration")) == {"before", "after"}
@@ -31,16 +31,16 @@ def test_every_stage_leaves_what_it_promises(repository: Repository) -> None:
     assert "ONNX against PyTorch" in shown
 
 
-def test_a_fold_alone_is_exported_when_wanted(repository: Repository, tmp_path: Path) -> None:
+def test_a_single_fold_can_be_exported(repository: Repository, tmp_path: Path) -> None:
     out = tmp_path / "one.onnx"
     command = ("birdclef", "model", "export", str(out), "--level", "l1", "--fold")
-    said = " ".join(repository.run(*command, "1").split())
-    assert "differs from PyTorch by at most" in said
-    about = json.loads(repository.run("birdclef", "model", "info", str(out), "--json"))
-    assert (about["level"], about["folds"]) == ("l1", [1])
-    assert about["metrics"]["onnx"]["parity"] <= 1e-4
-    whole = repository.run("birdclef", "model", "info", "models/birdclef.onnx", "--json")
-    assert about["species"] == json.loads(whole)["species"]
+    shown = " ".join(repository.run(*command, "1").split())
+    assert "differs from PyTorch by at most" in shown
+    metadata = json.loads(repository.run("birdclef", "model", "info", str(out), "--json"))
+    assert (metadata["level"], metadata["folds"]) == ("l1", [1])
+    assert metadata["metrics"]["onnx"]["parity"] <= 1e-4
+    ensemble = repository.run("birdclef", "model", "info", "models/birdclef.onnx", "--json")
+    assert metadata["species"] == json.loads(ensemble)["species"]
     assert "missing models/trained/l1" in repository.run(*command, "77", fails=True)
 
 
@@ -50,12 +50,13 @@ def test_nothing_runs_twice(repository: Repository) -> None:
 
 
 def _would_run(
-    repository: Repository, section: str, values: dict[str, Any], *repro: str
+    repository: Repository, section: str, values: dict[str, Any], *options: str
 ) -> set[str]:
+    """The stages that `dvc repro` with these options would run after a change of parameters."""
     params = (repository.folder / "params.yaml").read_text()
     repository.change(section, **values)
     try:
-        shown = repository.run("dvc", "repro", "--dry", *repro)
+        shown = repository.run("dvc", "repro", "--dry", *options)
     finally:
         (repository.folder / "params.yaml").write_text(params)
     return {line.split("'")[1] for line in shown.splitlines() if "Running" in line}
@@ -70,7 +71,7 @@ def _would_run(
         ("evaluate", {"bootstraps": 21}, "evaluate", ("train_l1", "train_l2", "pseudo_label")),
     ],
 )
-def test_a_param_reaches_only_what_depends_on_it(
+def test_a_changed_param_reruns_only_the_stages_that_depend_on_it(
     repository: Repository,
     section: str,
     values: dict[str, Any],
@@ -97,7 +98,7 @@ def test_a_param_reaches_only_what_depends_on_it(
         ),
     ],
 )
-def test_a_longer_list_trains_the_new_models_and_no_other(
+def test_a_longer_list_trains_only_the_new_models(
     repository: Repository, name: str, values: list[Any], new: list[str]
 ) -> None:
     assert _would_run(repository, "models", {name: values}, "train_l1") == set(new)
@@ -116,7 +117,7 @@ def test_metrics_and_plots_are_shown(repository: Repository) -> None:
         return sum(map(numbers, value.values())) if isinstance(value, dict) else 1
 
     files = shown[""]["data"]
-    another_round = 2  # numbers more than with the default two levels
+    another_round = 2  # this run has one round more than params.yaml, which adds two numbers
     assert sum(numbers(file["data"]) for file in files.values()) <= 15 + another_round
     plots = json.loads(repository.run("dvc", "plots", "show", "--json"))
     assert not plots.get("errors")
@@ -138,10 +139,10 @@ def test_another_machine_pulls_and_runs_nothing(repository: Repository, tmp_path
     assert other.hashes() == repository.hashes()
 
 
-def test_a_clone_without_data_fetches_what_must_run_and_no_more(
+def test_a_clone_without_data_fetches_only_the_inputs_of_stages_that_run(
     copy: Repository, tmp_path: Path
 ) -> None:
-    """Where `dvc repro --pull --allow-missing` stops: at models of several stages in one folder."""
+    """`dvc repro --pull --allow-missing` stops here: several stages share one models folder."""
     copy.run("dvc", "push")
     other = copy.clone(tmp_path / "clone", tmp_path / "another-home")
     other.run("dvc", "remote", "add", "--local", "-d", "store", str(tmp_path / "remote"))
@@ -156,7 +157,7 @@ def test_a_clone_without_data_fetches_what_must_run_and_no_more(
 
 
 def test_missing_folds_are_named(repository: Repository, tmp_path: Path) -> None:
-    """A fan-in stage on an empty folder, which DVC itself would let pass."""
+    """DVC itself would start a fan-in stage on an empty folder."""
     clone = repository.clone(tmp_path / "clone", tmp_path / "home")
     shown = clone.run("python", "-m", "birdclef.stages.pseudo_label", "l1", "l2", "0", fails=True)
     assert "models/trained/l1/seed_0/default/fold_0/model.safetensors" in shown
@@ -166,7 +167,7 @@ def test_missing_folds_are_named(repository: Repository, tmp_path: Path) -> None
 def test_the_same_inputs_give_the_same_bytes_two_stages_at_once(
     repository: Repository, tmp_path: Path
 ) -> None:
-    """Everything anew, with nothing cached: dvc.lock comes out the same."""
+    """A run of everything without a cache writes the same dvc.lock."""
     again = repository.clone(tmp_path / "again", tmp_path / "home")
     (again.folder / "dvc.lock").unlink()
     shown = again.run("birdclef", "repro", "--jobs", "2")
@@ -177,18 +178,18 @@ def test_the_same_inputs_give_the_same_bytes_two_stages_at_once(
     assert "up to date" in again.run("dvc", "status")
 
 
-def test_trained_on_everything_there_are_no_out_of_fold_scores_anywhere(
+def test_a_model_trained_on_everything_has_no_out_of_fold_scores(
     repository: Repository, tmp_path: Path
 ) -> None:
-    """One fold and no further round: absent, not wrong, and the rest is there."""
+    """With one fold and one round: out-of-fold scores are absent, and all other results exist."""
     shutil.copytree(repository.folder, tmp_path / "copy")
     copy = Repository(tmp_path / "copy", tmp_path / "home")
     copy.change("train", scheme="all")
     one = {"folds": [0], "teacher_backbones": ["default"]}
     copy.change("models", **one, rounds=[{"teachers": "l1", "students": "l2"}])
-    said = copy.run("dvc", "repro")
-    assert "images/s" in said
-    assert "ROC-AUC" not in said
+    shown = copy.run("dvc", "repro")
+    assert "images/s" in shown
+    assert "ROC-AUC" not in shown
     assert set(copy.metrics("evaluate")) == {"soundscapes"}
     rows = {
         name: list(csv.DictReader((copy.folder / f"metrics/{name}.csv").open()))
@@ -197,15 +198,15 @@ def test_trained_on_everything_there_are_no_out_of_fold_scores_anywhere(
     assert rows["calibration"] == []
     assert {row["out_of_fold"] for row in rows["levels"] + rows["species"]} == {""}
     assert {row["macro_roc_auc"] for row in rows["learning_curves"]} == {""}
-    about = json.loads(copy.run("birdclef", "model", "info", "--json"))
-    assert about["calibration"] is None
-    assert "out_of_fold" not in about["metrics"]
+    metadata = json.loads(copy.run("birdclef", "model", "info", "--json"))
+    assert metadata["calibration"] is None
+    assert "out_of_fold" not in metadata["metrics"]
     assert "out of fold" not in copy.run("birdclef", "report")
     copy.run("birdclef", "docs")
 
 
 def test_without_labelled_soundscapes_only_their_scores_are_missing(copy: Repository) -> None:
-    """As in 2024, which has none."""
+    """The competition of 2024 has no labelled soundscapes."""
     for name in ("index/soundscape_labels.csv", "soundscapes/labeled.csv"):
         table = copy.folder / "data" / name
         table.write_text(table.read_text().splitlines()[0] + "\n")
@@ -216,8 +217,8 @@ def test_without_labelled_soundscapes_only_their_scores_are_missing(copy: Reposi
     assert {row["soundscapes"] for row in levels} == {""}
     assert all(row["out_of_fold"] for row in levels)
     assert "labelled soundscapes" not in copy.run("birdclef", "report")
-    about = json.loads(copy.run("birdclef", "model", "info", "--json"))
-    assert "soundscapes" not in about["metrics"]
+    metadata = json.loads(copy.run("birdclef", "model", "info", "--json"))
+    assert "soundscapes" not in metadata["metrics"]
     copy.run("birdclef", "docs")
 
 
@@ -225,7 +226,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_training_killed_at_any_moment_ends_as_if_never_stopped(
+def test_a_killed_training_resumes_and_gives_the_same_bytes(
     repository: Repository, tmp_path: Path
 ) -> None:
     shutil.copytree(repository.folder, tmp_path / "copy")

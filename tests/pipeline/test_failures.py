@@ -1,4 +1,4 @@
-"""What goes wrong on the way of the data: it is seen, nothing is lost, a second try finishes."""
+"""Failures of storage: DVC reports them, no data is lost, and a second attempt succeeds."""
 
 import os
 import resource
@@ -18,18 +18,19 @@ pytestmark = pytest.mark.usefixtures("world")
 
 
 class Dvc:
-    """Commands of DVC as a user types them; what the last one told is kept."""
+    """Runs DVC commands as a user types them, and keeps the log of the last one."""
 
     def __init__(self, log: pytest.LogCaptureFixture) -> None:
         self.log = log
 
     def __call__(self, *command: str) -> bool:
-        """Whether the command said that all went well."""
+        """Run a command; return whether it succeeded."""
         self.log.clear()
         return main(list(command)) == 0
 
     @property
-    def told(self) -> str:
+    def output(self) -> str:
+        """The log of the last command."""
         return self.log.text
 
 
@@ -38,41 +39,43 @@ def dvc(caplog: pytest.LogCaptureFixture) -> Dvc:
     return Dvc(caplog)
 
 
-def _forget() -> None:
-    """As in a fresh clone: no cache, no data."""
+def _remove_data() -> None:
+    """Remove the cache and the data, so that the repository is like a fresh clone."""
     shutil.rmtree(".dvc/cache")
     shutil.rmtree("clips")
     for path in ("table.csv", "own.bin"):
         Path(path).unlink()
 
 
-def _everything_is_good() -> bool:
+def _all_data_is_intact() -> bool:
     return not verify().faults
 
 
 @pytest.mark.parametrize("path", ["clips", "clips/a", "table.csv"])
 @pytest.mark.parametrize("damage", [spoil, Path.unlink])
 def test_a_bad_object_on_the_remote(dvc: Dvc, path: str, damage: Callable[[Path], None]) -> None:
-    """The pull fails and names it; a push from where it is whole mends the remote."""
-    there, folder = remote_object(path), remote_object(path.split("/")[0])
-    shutil.copytree(".", "../whole")
-    damage(there)
-    _forget()
+    """The pull fails and names the object; a push from an intact copy repairs the remote."""
+    bad, folder = remote_object(path), remote_object(path.split("/")[0])
+    shutil.copytree(".", "../intact")
+    damage(bad)
+    _remove_data()
     assert not dvc("pull")
-    oid = there.parent.name + there.name
-    assert path.split("/")[0] in dvc.told or oid in dvc.told
-    for bad in {there, folder}:  # a push believes what is there, and a folder's list for its files
-        bad.unlink(missing_ok=True)
-    os.chdir("../whole")
+    oid = bad.parent.name + bad.name
+    assert path.split("/")[0] in dvc.output or oid in dvc.output
+    # A push does not replace objects that the remote has. If the remote has a folder's list of
+    # files, a push assumes that it has those files too.
+    for remote_file in {bad, folder}:
+        remote_file.unlink(missing_ok=True)
+    os.chdir("../intact")
     assert dvc("push")
     os.chdir("../repository")
     assert dvc("pull")
-    assert _everything_is_good()
+    assert _all_data_is_intact()
 
 
 @contextmanager
 def _small_files_only(size: int) -> Iterator[None]:
-    """No file can grow beyond `size` bytes, as none can on a disk that has no more left."""
+    """Stop files from growing beyond `size` bytes, as a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -82,28 +85,28 @@ def _small_files_only(size: int) -> Iterator[None]:
 
 
 def test_a_disk_that_fills_up_during_a_pull(dvc: Dvc) -> None:
-    _forget()
-    with _small_files_only(200_000):  # own.bin has 256,000
+    _remove_data()
+    with _small_files_only(200_000):  # own.bin has 256,000 bytes
         assert not dvc("pull")
     assert not Path("own.bin").exists()
     assert dvc("pull")
-    assert _everything_is_good()
+    assert _all_data_is_intact()
 
 
 def test_a_disk_that_fills_up_during_a_push(dvc: Dvc) -> None:
     shutil.rmtree(REMOTE)
     with _small_files_only(200_000):
         assert not dvc("push")
-    assert _everything_is_good()
+    assert _all_data_is_intact()
     assert dvc("push")
-    _forget()
+    _remove_data()
     assert dvc("pull")
-    assert _everything_is_good()
+    assert _all_data_is_intact()
 
 
 @contextmanager
 def _read_only(folder: Path) -> Iterator[None]:
-    """By its mode, or for root, whom no mode stops, by a mount."""
+    """Make a folder read-only by its mode; for root, who ignores modes, by a mount."""
     if os.geteuid():
         modes = {path: path.stat().st_mode for path in [folder, *folder.rglob("*")]}
         for path, mode in modes.items():
@@ -114,7 +117,7 @@ def _read_only(folder: Path) -> Iterator[None]:
         return
     mount = subprocess.run(["mount", "--bind", "-o", "ro", folder, folder], check=False)
     if mount.returncode:
-        pytest.skip("root, who may write anywhere, may not mount here")
+        pytest.skip("root ignores file modes, and cannot mount a folder read-only here")
     try:
         yield
     finally:
@@ -122,14 +125,14 @@ def _read_only(folder: Path) -> Iterator[None]:
 
 
 def test_a_read_only_cache(dvc: Dvc) -> None:
-    """The stage runs, but its output cannot be kept; with the cache back, it is not lost."""
+    """The stage runs but its output cannot be cached; `dvc commit` caches it afterwards."""
     pipeline = Path("dvc.yaml")
     pipeline.write_text(pipeline.read_text().replace("echo t", "echo u"))
     with _read_only(Path(".dvc/cache")):
         assert not dvc("repro")
-        assert "ead-only" in dvc.told or "ermission" in dvc.told
+        assert "ead-only" in dvc.output or "ermission" in dvc.output
         assert Path("table.csv").read_text() == "u\n"
     assert dvc("commit", "--force", "make")
     assert dvc("repro")
-    assert "Running stage" not in dvc.told
-    assert _everything_is_good()
+    assert "Running stage" not in dvc.output
+    assert _all_data_is_intact()

@@ -1,4 +1,4 @@
-"""Killed, or two at once: nothing is corrupted, what is finished stays, the next run goes on."""
+"""Killed and concurrent runs: data stays intact, finished work is kept, the next run resumes."""
 
 import os
 import signal
@@ -14,9 +14,9 @@ from repository import Repository, stages_run
 from waiting import wait_until
 
 
-@pytest.mark.parametrize("victim", ["all of it", "dvc alone"])
-def test_a_killed_repro_goes_on_where_it_was(copy: Repository, victim: str) -> None:
-    """Where dvc alone is killed, the training lives on beside the next one."""
+@pytest.mark.parametrize("victim", ["process group", "dvc alone"])
+def test_a_killed_repro_resumes(copy: Repository, victim: str) -> None:
+    """If only dvc is killed, its training keeps running beside that of the next repro."""
     copy.change("models", teacher_backbones=["default"])
     copy.change("train_l1", epochs=30)
     process = copy.start("dvc", "repro", "train_l1")
@@ -27,7 +27,7 @@ def test_a_killed_repro_goes_on_where_it_was(copy: Repository, victim: str) -> N
         return len(seen) == 2
 
     wait_until(second_has_begun)
-    kill = os.killpg if victim == "all of it" else os.kill
+    kill = os.killpg if victim == "process group" else os.kill
     kill(process.pid, signal.SIGKILL)
     process.wait()
     try:
@@ -48,8 +48,8 @@ stages:
 """
 
 
-def test_a_second_repro_is_told_to_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DVC's own locks: the second fails at once and names the first, which is not disturbed."""
+def test_a_second_repro_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC's locks: the second repro fails at once and names the first, which continues."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""DVC's queue on the pipeline: experiments at once, each in a folder of its own."""
+"""The pipeline in DVC's queue: experiments run in parallel, each in its own folder."""
 
 import json
 import os
@@ -16,7 +16,7 @@ PROCESSES = ".dvc/tmp/exps/run/*/*.pid"
 
 @pytest.fixture
 def queue(copy: Repository) -> Iterator[Repository]:
-    """One model a level, a folder for what killed tasks leave; no worker outlives the test."""
+    """A repository with one model per level and a shared resume folder; stops all workers."""
     rounds = [{"teachers": "l1", "students": "l2"}]
     copy.change("models", folds=[0], teacher_backbones=["default"], rounds=rounds)
     copy.change("runtime", resume_dir=str(copy.folder / ".resume"))
@@ -25,7 +25,7 @@ def queue(copy: Repository) -> Iterator[Repository]:
 
 
 def _start(queue: Repository, *options: str) -> None:
-    """Workers live on, and would hold a pipe open."""
+    """Start workers without a pipe, because they keep running and would hold it open."""
     subprocess.run(
         ["dvc", "queue", "start", *options],
         cwd=queue.folder,
@@ -37,6 +37,7 @@ def _start(queue: Repository, *options: str) -> None:
 
 
 def _tasks(queue: Repository, status: str) -> int:
+    """Number of tasks with this status."""
     return queue.run("dvc", "queue", "status").count(status)
 
 
@@ -44,7 +45,7 @@ def _wait_for_all(queue: Repository) -> None:
     wait_until(lambda: not _tasks(queue, "Queued") + _tasks(queue, "Running"))
 
 
-def test_a_grid_runs_what_differs_and_no_data_stage(queue: Repository) -> None:
+def test_a_grid_runs_only_the_stages_that_differ(queue: Repository) -> None:
     grid = "train.backbone=test_efficientnet,test_resnet", "train_l2.pseudo_ratio=0.5,1.0"
     queue.run("dvc", "exp", "run", "--queue", "-S", grid[0], "-S", grid[1], "train_l2")
     code = queue.folder / "src/birdclef/training/fold.py"
@@ -65,8 +66,8 @@ def test_a_grid_runs_what_differs_and_no_data_stage(queue: Repository) -> None:
     assert "grid" in queue.run("git", "branch")
 
 
-def _task(queue: Repository, name: str) -> int:
-    """Queue and start an experiment; the process group of its worker and stage."""
+def _start_task(queue: Repository, name: str) -> int:
+    """Queue and start an experiment; return the process group of its worker and stage."""
     before = set(queue.folder.glob(PROCESSES))
     change = ("-S", "train_l1.epochs=3000")
     queue.run("dvc", "exp", "run", "--queue", *change, "--name", name, "train_l1")
@@ -77,11 +78,11 @@ def _task(queue: Repository, name: str) -> int:
     return os.getpgid(int(file.read_text()))
 
 
-def test_a_killed_task_is_gone_on_with_by_the_next(queue: Repository) -> None:
-    """As when the machine goes down; what was trained lies in runtime.resume_dir."""
-    first = _task(queue, "first")
+def test_the_next_task_resumes_a_killed_one(queue: Repository) -> None:
+    """The task dies as if the machine crashed; runtime.resume_dir keeps its training state."""
+    first = _start_task(queue, "first")
     wait_until(lambda: list(queue.folder.glob(".resume/*.pt")))
     os.killpg(first, signal.SIGKILL)
-    second = _task(queue, "second")
+    second = _start_task(queue, "second")
     wait_until(lambda: "goes on after epoch" in queue.run("dvc", "queue", "logs", "second"))
     os.killpg(second, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What a user adds to DVC under data/ is seen by DVC and by git, whatever the ignore files say."""
+"""The ignore files do not hide from DVC or git what a user adds to DVC under data/ or models/."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from paths import ROOT
 
 
 @pytest.mark.parametrize("own", ["data/own.csv", "data/own/deep/call.ogg", "models/own.onnx"])
-def test_what_is_added_beside_the_outputs_is_seen(
+def test_files_added_beside_the_outputs_are_tracked(
     own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
@@ -24,13 +24,13 @@ def test_what_is_added_beside_the_outputs_is_seen(
     target = "/".join(own.split("/")[:2])
     with Repo.init() as repo:
         repo.add(target)
-    with Repo() as repo:  # as the next command sees it
+    with Repo() as repo:  # opened again, as the next command does
         (found,) = repo.index.outs
         pushed = repo.push(remote=_remote(repo, tmp_path))
     assert str(found) == target
     assert pushed > 0
-    seen = subprocess.run(["git", "check-ignore", f"{target}.dvc"], check=False)
-    assert seen.returncode == 1, f"git ignores {target}.dvc"
+    ignored = subprocess.run(["git", "check-ignore", f"{target}.dvc"], check=False)
+    assert ignored.returncode == 1, f"git ignores {target}.dvc"
 
 
 def _remote(repo: Repo, folder: Path) -> str:

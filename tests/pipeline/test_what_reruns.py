@@ -1,4 +1,4 @@
-"""Other recordings, species, folders, folds and backbones: DVC makes what is new, and no more."""
+"""Changed recordings, species, folders, folds and backbones: DVC makes only what is new."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ DATA_STAGES = ["index", "index_extra", "deduplicate", "preprocess"]
 
 
 class Competition:
-    """A data.root of one's own under a clone, pushed to a remote after each change."""
+    """A user's own data.root in a clone, pushed to a remote after each change."""
 
     def __init__(self, clone: Repository, remote: Path) -> None:
         self.clone, self.remote = clone, remote
@@ -45,26 +45,26 @@ class Competition:
         (self.folder / COMPETITION.audio / row["filename"]).unlink()
 
     def run(self) -> list[str]:
-        """Bring the data stages up to date, and push; the stages that ran."""
+        """Bring the data stages up to date and push; return the stages that ran."""
         write_table(self.folder / COMPETITION.table, self.rows)
         shown = self.clone.run("dvc", "repro", "preprocess")
         self.clone.run("dvc", "push", "preprocess")
         return stages_run(shown)
 
     def shards(self) -> dict[str, int]:
-        """When each shard was made."""
+        """The modification time of each shard in ns, by name."""
         found = (self.clone.folder / "data/clips").glob("*.npy")
         return {path.stem: path.stat().st_mtime_ns for path in found}
 
     def uploaded(self) -> dict[str, bytes]:
-        """What the remote holds, by name."""
+        """The bytes of each object on the remote, by name."""
         files = (p for p in self.remote.rglob("*") if p.is_file())
         return {p.parent.name + p.name: p.read_bytes() for p in files}
 
 
 @pytest.fixture(scope="module")
 def competition(tmp_path_factory: pytest.TempPathFactory) -> Competition:
-    """Three species with three recordings each, instead of the demo."""
+    """A competition of three species with three recordings each, which replaces the demo."""
     folder, home, remote = (tmp_path_factory.mktemp(n) for n in ("clone", "home", "remote"))
     clone = working_copy(folder, home)
     clone.change("data", root=OWN)
@@ -72,7 +72,7 @@ def competition(tmp_path_factory: pytest.TempPathFactory) -> Competition:
     competition = Competition(clone, remote)
     for i in range(9):
         competition.add("abc"[i % 3], i)
-    assert competition.run() == DATA_STAGES  # and not the demo
+    assert competition.run() == DATA_STAGES  # but not the stage demo
     assert set(competition.shards()) == {"a", "b", "c"}
     return competition
 
@@ -80,21 +80,22 @@ def competition(tmp_path_factory: pytest.TempPathFactory) -> Competition:
 @pytest.mark.parametrize(
     ("change", "remade"),
     [
-        (lambda known: known.add("a", 20), "a"),
-        (lambda known: known.remove(4), "b"),
-        (lambda known: known.add("new", 30), "new"),
+        (lambda competition: competition.add("a", 20), "a"),
+        (lambda competition: competition.remove(4), "b"),
+        (lambda competition: competition.add("new", 30), "new"),
     ],
-    ids=["a recording more", "a recording less", "a new species"],
+    ids=["one more recording", "one less recording", "a new species"],
 )
 def test_one_shard_is_made_and_one_uploaded(
     competition: Competition, change: Callable[[Competition], None], remade: str
 ) -> None:
-    before, there = competition.shards(), competition.uploaded()
+    before, uploaded_before = competition.shards(), competition.uploaded()
     change(competition)
     assert competition.run() == DATA_STAGES
     after = competition.shards()
     assert {name for name in after if after[name] != before.get(name)} == {remade}
-    new = [data for name, data in competition.uploaded().items() if name not in there]
+    uploaded = competition.uploaded()
+    new = [data for name, data in uploaded.items() if name not in uploaded_before]
     shard = (competition.clone.folder / f"data/clips/{remade}.npy").read_bytes()
     assert [data for data in new if data.startswith(b"\x93NUMPY")] == [shard]
 
@@ -106,8 +107,10 @@ def test_raw_recordings_are_never_pushed(competition: Competition) -> None:
     assert not raw & set(competition.uploaded().values())
 
 
-def test_shorter_lists_leave_what_another_machine_has(copy: Repository, tmp_path: Path) -> None:
-    """And longer ones again find in the cache what was trained before."""
+def test_another_machine_can_pull_a_run_with_shorter_lists(
+    copy: Repository, tmp_path: Path
+) -> None:
+    """If the lists are restored afterwards, every model comes from the cache."""
     params = copy.folder / "params.yaml"
     before, lock = params.read_text(), copy.hashes()
     rounds = [{"teachers": "l1", "students": "l2"}]
@@ -128,8 +131,8 @@ def test_shorter_lists_leave_what_another_machine_has(copy: Repository, tmp_path
     assert copy.hashes() == lock
 
 
-def test_another_number_of_folds_splits_anew_and_decodes_nothing(copy: Repository) -> None:
-    """More folds train every model anew; as few as before come from the cache."""
+def test_another_number_of_folds_splits_again_and_decodes_nothing(copy: Repository) -> None:
+    """More folds train every model again; the earlier number of folds comes from the cache."""
     params = copy.folder / "params.yaml"
     before, lock = params.read_text(), copy.hashes()
     rounds = [{"teachers": "l1", "students": "l2"}]
@@ -143,19 +146,22 @@ def test_another_number_of_folds_splits_anew_and_decodes_nothing(copy: Repositor
     params.write_text(before)
     ran = [name.split("@")[0] for name in stages_run(copy.run("dvc", "repro"))]
     assert not [name for name in ran if name.startswith("train")]
-    assert copy.hashes().items() >= lock.items()  # DVC keeps the entries of folds that are gone
+    assert copy.hashes().items() >= lock.items()  # DVC keeps the entries of removed folds
 
 
 def _edited(copy: Repository, *modules: str) -> set[str]:
-    """The stages that would run after a comment was added to modules, by name."""
+    """The names of the stages that would run after a comment is added to these modules."""
     for module in modules:
         path = copy.folder / "src/birdclef" / module
         path.write_text(path.read_text() + "\n# An edit.\n")
     return {name.split("@")[0] for name in stages_run(copy.run("dvc", "repro", "--dry"))}
 
 
-def test_an_edit_reruns_the_stages_of_its_room(copy: Repository) -> None:
-    """What only checks values or words the screen re-runs nothing; training no data stage."""
+def test_an_edit_reruns_the_stages_that_depend_on_its_package(copy: Repository) -> None:
+    """Modules that only check values or write to the screen re-run nothing.
+
+    An edit of the training package re-runs no data stage.
+    """
     assert _edited(copy, "params.py", "errors.py", "progress.py", "cli/report.py") == set()
     (copy.folder / "src/birdclef/training/notes.txt").write_text("not code")
     assert _edited(copy) == set()

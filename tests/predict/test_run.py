@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from birdclef.cli.app import app
 from birdclef.predict.detector import Detector
 from birdclef.predict.partial_results import PartialResults
-from small_model import CLIP_S, SPECIES, says, write_model
+from small_model import CLIP_S, SPECIES, expected_probabilities, write_model
 from sounds import RATE_HZ, ramp, write
 
 CODES = [s["species"] for s in SPECIES]
@@ -34,7 +34,7 @@ def test_detections_are_the_models(world: Path) -> None:
     assert run("--out", "found.csv", "--min-confidence", "0.4").exit_code == 0
     found = pd.read_csv("found.csv")
     sound, length = ramp(1.0), round(CLIP_S * RATE_HZ)
-    expected = says(sound.reshape(2, length))
+    expected = expected_probabilities(sound.reshape(2, length))
     own = found[found["file"] == "in/a.wav"]
     assert len(own) == (expected >= 0.4).sum()
     for start_s, species, p in own[["start_s", "species", "probability"]].to_numpy().tolist():

@@ -1,1 +1,1 @@
-"""A small competition of invented species, synthesised from a seed."""
+"""A small invented competition, synthesised from a seed."""

@@ -1,4 +1,4 @@
-"""The embedded demo: a small invented BirdCLEF with the layouts and quirks of the real data."""
+"""The embedded demo: a small invented competition with the layouts and quirks of BirdCLEF."""
 
 import shutil
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ from birdclef.demo.synthesis import SAMPLE_RATE_HZ, stream
 from birdclef.demo.tables import write_tables, write_taxonomy
 from birdclef.params import DemoParams
 
-DESCRIPTION = "DEMO.md"  # its presence says that a folder was written by this file
-SHORTER = {1: 0.55, 2: 19 / 24}  # a few soundscapes of each sixteen are cut to this
+DESCRIPTION = "DEMO.md"  # marks a folder that this module wrote and may replace
+SHORTER = {1: 0.55, 2: 19 / 24}  # share of the full length, for two of each 16 soundscapes
 SITE_NAMES = ("ALD", "BRK", "CLF", "DEN")
 
 
@@ -49,21 +49,21 @@ class SoundscapePlan:
 
 
 def plan_soundscapes(params: DemoParams) -> list[SoundscapePlan]:
-    """The labelled soundscapes, then the unlabelled ones."""
+    """Plan all soundscapes: first the labelled ones, then the unlabelled ones."""
     rng = stream(params.seed, "soundscape names")
     n_labeled, n_unlabeled = params.labeled_soundscapes, params.unlabeled_soundscapes
     names = 10_000 + rng.permutation(80_000)[: n_labeled + n_unlabeled]
     length_s = float(params.soundscape_s)
-    songs = plan_labeled_soundscapes(params.seed, n_labeled, params.species, length_s)
+    labeled = plan_labeled_soundscapes(params.seed, n_labeled, params.species, length_s)
     plans = [
-        SoundscapePlan(f"train_soundscapes/{name}.ogg", "labeled", i, own, length_s)
-        for i, (name, own) in enumerate(zip(names, songs, strict=False))
+        SoundscapePlan(f"train_soundscapes/{name}.ogg", "labeled", i, songs, length_s)
+        for i, (name, songs) in enumerate(zip(names, labeled, strict=False))
     ]
     for i, name in enumerate(names[n_labeled:]):
-        own_s = round(length_s * SHORTER.get(i % 16, 1.0), 1)
-        own = plan_soundscape(params.seed, "unlabeled", i, params.species, own_s)
+        short_s = round(length_s * SHORTER.get(i % 16, 1.0), 1)
+        songs = plan_soundscape(params.seed, "unlabeled", i, params.species, short_s)
         path = f"unlabeled_soundscapes/{name}.ogg"
-        plans.append(SoundscapePlan(path, "unlabeled", i, own, own_s))
+        plans.append(SoundscapePlan(path, "unlabeled", i, songs, short_s))
     return plans
 
 
@@ -73,7 +73,7 @@ def write_soundscape(root: Path, plan: SoundscapePlan, seed: int) -> None:
 
 
 def window_labels(plan: SoundscapePlan, seed: int) -> list[dict[str, Any]]:
-    """One row a whole window; what remains at the end has none."""
+    """One row per complete window. A shorter remainder at the end gets no row."""
     audio_id = Path(plan.path).stem
     rows = []
     windows = audible_species(seed, plan.songs, int(plan.length_s // WINDOW_S))
@@ -92,7 +92,7 @@ def window_labels(plan: SoundscapePlan, seed: int) -> list[dict[str, Any]]:
 
 
 def write_soundscape_tables(root: Path, plans: list[SoundscapePlan], params: DemoParams) -> None:
-    """Labels of the labelled windows, and a submission that knows nothing about them."""
+    """Write the labels of the labelled windows, and a submission of equal probabilities."""
     labeled = (plan for plan in plans if plan.kind == "labeled")
     labels = [row for plan in labeled for row in window_labels(plan, params.seed)]
     write_csv(pd.DataFrame(labels), root / COMPETITION / "train_soundscape_labels.csv", None)
@@ -103,18 +103,18 @@ def write_soundscape_tables(root: Path, plans: list[SoundscapePlan], params: Dem
 
 
 def describe(takes: list[Take]) -> str:
-    """What the demo is, and where its quirks lie."""
+    """Text of the demo's description: what it is, and which files have which quirk."""
 
     def files(*chosen: Take) -> str:
         return ", ".join(f"`{take.path}`" for take in chosen)
 
-    own = [take for take in takes if take.source == COMPETITION]
-    both = [take for take in own if len(take.recording.species) > 1]
-    copy = next(take for take in own if take.reencoded)
-    source = next(t for t in own if t.recording == copy.recording and not t.reencoded)
+    competition = [take for take in takes if take.source == COMPETITION]
+    shared_id = [take for take in competition if len(take.recording.species) > 1]
+    copy = next(take for take in competition if take.reencoded)
+    original = next(t for t in competition if t.recording == copy.recording and not t.reencoded)
     excerpt = next(take for take in takes if take.excerpt_s)
-    whole = next(take for take in own if take.xc_id == excerpt.recording.xc_id)
-    state = {
+    whole = next(take for take in competition if take.xc_id == excerpt.recording.xc_id)
+    by_state = {
         name: [t for t in takes if t.state == name] for name in ("corrupt", "empty", "missing")
     }
     unknown = [take for take in takes if take.label in (OLD_CODE, SPECIES[VISITOR].code)]
@@ -124,12 +124,12 @@ def describe(takes: list[Take]) -> str:
         "No real bird was recorded: `python -m birdclef.stages.demo` computes every sound, and",
         "writes this folder from scratch. Names, places and Xeno-Canto ids are invented.",
         "",
-        f"- The same audio twice, re-encoded: {files(source, copy)}",
+        f"- The same audio twice, re-encoded: {files(original, copy)}",
         f"- An excerpt of {excerpt.length_s:g} s of a longer recording: {files(whole, excerpt)}",
-        f"- One id under two species, both heard: {files(*both)}",
-        f"- Corrupt: {files(*state['corrupt'])}",
-        f"- Empty: {files(*state['empty'])}",
-        f"- Listed, but not on disk: {files(*state['missing'])}",
+        f"- One id under two species, both heard: {files(*shared_id)}",
+        f"- Corrupt: {files(*by_state['corrupt'])}",
+        f"- Empty: {files(*by_state['empty'])}",
+        f"- Listed, but not on disk: {files(*by_state['missing'])}",
         f"- Labels unknown to the competition: {files(*unknown)};",
         f"  `{OLD_CODE}` is what an older taxonomy called `{SPECIES[RENAMED_SPECIES].code}`",
         "",
@@ -138,26 +138,27 @@ def describe(takes: list[Take]) -> str:
 
 
 def start_afresh(root: Path) -> None:
-    """Remove an earlier demo; anything else that lies at its place is not ours to remove.
+    """Make `root` an empty folder. An earlier demo is removed; other files never are.
 
     Raises:
-        FileExistsError: the folder holds something, and no demo wrote it.
+        FileExistsError: `root` holds files that the demo did not write.
     """
     if root.is_dir() and any(root.iterdir()):
         if not (root / DESCRIPTION).is_file():
             raise FileExistsError(
-                f"{root} is written from scratch, but holds files that are not the demo's"
-                f" (it has no {DESCRIPTION}): move them, and point data.root at them"
+                f"the demo needs an empty folder, but {root} holds files that the demo did not"
+                f" write (it has no {DESCRIPTION}): move them, and set data.root to their new"
+                " folder"
             )
         shutil.rmtree(root)
     root.mkdir(parents=True, exist_ok=True)
 
 
 def write_demo(root: Path, params: DemoParams, jobs: int) -> None:
-    """Write the whole demo under `root`, the same bytes whatever the number of jobs.
+    """Write the whole demo under `root`. The bytes do not depend on the number of jobs.
 
     Raises:
-        FileExistsError: `root` holds files that no demo wrote.
+        FileExistsError: `root` holds files that the demo did not write.
     """
     planner = Planner(params)
     takes = plan_competition(planner)

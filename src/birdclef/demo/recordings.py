@@ -9,10 +9,10 @@ from birdclef.demo.synthesis import SAMPLE_RATE_HZ, stream
 from birdclef.params import DemoParams
 
 RECORDING_S = (4.0, 40.0)
-SECONDARY_SHARE, LISTED_SHARE = 0.3, 0.6  # recordings with another species; those that say so
-EXCERPT_S = 12.0  # of a longer recording, published once more
-EXTRA_SHARE = 0.04  # recordings of each other source, as a share of the competition's
-RENAMED_SPECIES, OLD_CODE = 2, "gremos1"  # what the taxonomy of 2021 called the Moss Dove
+SECONDARY_SHARE, LISTED_SHARE = 0.3, 0.6  # recordings with a second species; those that list it
+EXCERPT_S = 12.0  # part of a longer recording that is published a second time
+EXTRA_SHARE = 0.04  # recordings per other source, as a share of the competition's
+RENAMED_SPECIES, OLD_CODE = 2, "gremos1"  # the Moss Dove, and its code in birdclef-2021
 FIRST_NAMES = ("Ada", "Bruno", "Cleo", "Dario", "Edda", "Fergus")
 LAST_NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir")
 
@@ -25,12 +25,19 @@ AUDIO_FOLDER = {
     "birdsong-recognition": "train_audio",
     XENO_CANTO: "additional_audio",
 }
-MP3_FORMATS = ((44_100, 1), (22_050, 1), (44_100, 2))  # sample rate and channels, in turn
+MP3_FORMATS = ((44_100, 1), (22_050, 1), (44_100, 2))  # sample rate in Hz, channels
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One focal recording, whichever sources publish it."""
+    """One focal recording, which several sources may publish.
+
+    Attributes:
+        species: indices in SPECIES of the birds near the microphone.
+        secondary: indices in SPECIES of the birds in the background.
+        listed: those of `secondary` that the metadata lists.
+        recordist: index of the recordist's name.
+    """
 
     xc_id: int
     species: tuple[int, ...]
@@ -45,9 +52,9 @@ class Take:
     """A recording as one source lists and stores it.
 
     Attributes:
-        xc_id: the recording's own, except for the duplicate and the excerpt.
-        excerpt_s: the part of the recording that is stored, or None for all of it.
-        state: "sound", or what the file is instead: "corrupt", "empty" or "missing".
+        xc_id: the id of the recording, except for the duplicate and the excerpt.
+        excerpt_s: start and end of the part that is stored; None if all of it is stored.
+        state: "sound" for a good file, otherwise "corrupt", "empty" or "missing".
     """
 
     source: str
@@ -70,13 +77,13 @@ class Take:
 
     @property
     def path(self) -> str:
-        """Where the file lies, relative to the demo's folder."""
+        """Path of the file, relative to the demo's folder."""
         suffix = "mp3" if self.source in ("birdsong-recognition", XENO_CANTO) else "ogg"
         return f"{self.source}/{AUDIO_FOLDER[self.source]}/{self.label}/XC{self.xc_id}.{suffix}"
 
 
 class Planner:
-    """Hands out recordings with ids of their own, in a fixed order."""
+    """Draws recordings with unique ids, in a fixed order."""
 
     def __init__(self, params: DemoParams) -> None:
         self.params = params
@@ -88,30 +95,30 @@ class Planner:
     def recording(self, species: int, recordist: int | None = None) -> Recording:
         if recordist is None:
             recordist = int(self.rng.integers(self.recordists))
-        others = [i for i in (*range(self.params.species), VISITOR) if i != species]
-        has_secondary, lists_it = self.rng.uniform(size=2) < (SECONDARY_SHARE, LISTED_SHARE)
-        secondary = (int(self.rng.choice(others)),) if has_secondary else ()
+        other_species = [i for i in (*range(self.params.species), VISITOR) if i != species]
+        has_secondary, is_listed = self.rng.uniform(size=2) < (SECONDARY_SHARE, LISTED_SHARE)
+        secondary = (int(self.rng.choice(other_species)),) if has_secondary else ()
         longest_s = min(RECORDING_S[1], float(self.params.soundscape_s))
         length_s = RECORDING_S[0] + (longest_s - RECORDING_S[0]) * self.rng.uniform() ** 3.5
         return Recording(
             xc_id=next(self.xc_ids),
             species=(species,),
             secondary=secondary,
-            listed=secondary if lists_it else (),
+            listed=secondary if is_listed else (),
             recordist=recordist,
             length_s=round(float(length_s), 1),
         )
 
 
 def long_tail(params: DemoParams) -> list[int]:
-    """Recordings of each species, falling by a constant factor from the most to the fewest."""
+    """Number of recordings per species, falling by a constant factor from most to fewest."""
     steps = np.linspace(0.0, 1.0, params.species)
     ratio = params.min_recordings / params.max_recordings
     return [int(count) for count in np.rint(params.max_recordings * ratio**steps)]
 
 
 def plan_competition(planner: Planner) -> list[Take]:
-    """The competition's own recordings, with its duplicate, its shared id and its bad files."""
+    """Plan the competition's recordings, with a duplicate, a shared id and two bad files."""
     takes: list[list[Take]] = []
     for species, count in enumerate(planner.counts):
         order = planner.rng.permutation(planner.recordists)[: max(3, round(0.6 * count))].tolist()
@@ -128,7 +135,10 @@ def plan_competition(planner: Planner) -> list[Take]:
 
 
 def plan_extras(planner: Planner, competition: list[Take]) -> list[Take]:
-    """Earlier years and Xeno-Canto; each repeats an id of the competition, and of the last."""
+    """Plan the recordings of earlier years and Xeno-Canto.
+
+    Each source repeats one recording of the competition and one of the source before it.
+    """
     takes: list[Take] = []
     usual = [take.recording for take in competition if _is_usual(take)]
     per_source = max(3, round(EXTRA_SHARE * sum(planner.counts)))
@@ -139,7 +149,7 @@ def plan_extras(planner: Planner, competition: list[Take]) -> list[Take]:
         while len(recordings) < per_source:
             turn += 1
             recordings.append(planner.recording(-turn % planner.params.species))
-        if source == "birdsong-recognition":  # a Scientific_Common that its table does not explain
+        if source == "birdsong-recognition":  # a `Scientific_Common` name without a row
             recordings[-1] = replace(recordings[-1], secondary=(VISITOR,), listed=(VISITOR,))
         for recording in recordings:
             code = SPECIES[recording.species[0]].code
@@ -153,7 +163,7 @@ def _is_usual(take: Take) -> bool:
 
 
 def _misfits(planner: Planner) -> list[Take]:
-    """Rows that an index has to drop: unknown labels, and files that are not there."""
+    """Rows that the index must drop: unknown labels and missing files."""
     old, visitor, missing = (
         [planner.recording(species) for _ in range(2)] for species in (RENAMED_SPECIES, VISITOR, 0)
     )
@@ -166,7 +176,7 @@ def _misfits(planner: Planner) -> list[Take]:
 
 
 def _excerpt(planner: Planner, usual: list[Recording]) -> Take:
-    """The middle of the competition's longest recording, in Xeno-Canto under an id of its own."""
+    """The middle of the competition's longest recording, in Xeno-Canto with an id of its own."""
     whole = max(usual, key=lambda recording: (recording.length_s, recording.xc_id))
     length_s = min(EXCERPT_S, 0.6 * whole.length_s)
     start_s = 0.4 * (whole.length_s - length_s)
@@ -176,7 +186,7 @@ def _excerpt(planner: Planner, usual: list[Recording]) -> Take:
 
 
 def _with_formats(takes: list[Take]) -> list[Take]:
-    """Give the mp3 files of each source the formats in turn."""
+    """Assign MP3_FORMATS in turn to the mp3 files of each source."""
     formatted, turn = [], dict.fromkeys(AUDIO_FOLDER, 0)
     for take in takes:
         if take.path.endswith(".mp3"):

@@ -1,8 +1,8 @@
-"""What the demo's microphones hear: focal recordings near a bird, soundscapes far from many.
+"""The demo's sound scenes: focal recordings near one bird, soundscapes far from many birds.
 
-The species are invented. Three pairs are close in sound: the trillfinches, the warblers and
-the cuckoos. How hard the demo is, and how far its two worlds lie apart, is set by the
-constants in capitals.
+The species are invented. Three pairs sound alike: the trillfinches, the warblers and the
+cuckoos. The constants in capitals set how hard the demo is, and how much its soundscapes
+differ from its focal recordings.
 """
 
 from dataclasses import dataclass
@@ -35,36 +35,36 @@ from birdclef.demo.synthesis import (
 
 WINDOW_S = 5
 
-# Focal recordings: the bird is near, the recordist chose the moment.
-FOCAL_SNR_DB = (10.0, 34.0)  # bird over background
-FOCAL_SLOPE_DB = (-7.0, -1.0)  # of the background, per octave
-FOCAL_WIND_DB = (-20.0, 6.0)  # wind over the rest of the background
-FOCAL_INSECT_SHARE = 0.15  # of recordings that have insects
-FOCAL_TILT_DB = (-2.0, 1.0)  # of the recordist's microphone, per octave
+# Focal recordings: the bird is near, and the recordist chose the moment.
+FOCAL_SNR_DB = (10.0, 34.0)  # bird relative to the background
+FOCAL_SLOPE_DB = (-7.0, -1.0)  # slope of the background per octave
+FOCAL_WIND_DB = (-20.0, 6.0)  # wind relative to the rest of the background
+FOCAL_INSECT_SHARE = 0.15  # share of recordings with insects
+FOCAL_TILT_DB = (-2.0, 1.0)  # slope of the recordist's microphone per octave
 FOCAL_LOW_PASS_HZ = (9_000.0, 15_000.0)
-FOCAL_SECONDARY_DB = (-24.0, -10.0)  # another species, under the bird
+FOCAL_SECONDARY_DB = (-24.0, -10.0)  # secondary species relative to the main bird
 FOCAL_QUIETEST_DB = -46.0  # peak of the quietest recording; most are far louder
 
-# Soundscapes: birds at any distance, in a wood, through one kind of recorder.
-DISTANCE_M = (15.0, 60.0)
-SNR_DB = (32.0, 8.0)  # of a song, in its own band: at the nearest and at the farthest
-SNR_SPREAD_DB = 2.0  # standard deviation around that
-AUDIBLE_DB = 7.0  # a song counts as present from here on ...
-AUDIBLE_S = 0.6  # ... and with this much of its syllables in a window, or with half of them
-REVERB_S = (0.3, 0.8)  # time to fall by 60 dB, one value a site
-REVERB_SHARE = (0.25, 0.8)  # of a song's energy, at the nearest and at the farthest
+# Soundscapes: birds at many distances in a wood, recorded with one type of recorder.
+DISTANCE_M = (15.0, 60.0)  # nearest and farthest bird
+SNR_DB = (32.0, 8.0)  # mean of a song's SNR in its own band, for the nearest and farthest bird
+SNR_SPREAD_DB = 2.0  # standard deviation around that mean
+AUDIBLE_DB = 7.0  # a song counts as present in a window if its SNR is at least this ...
+AUDIBLE_S = 0.6  # ... and the window holds this many seconds, or half, of its syllables
+REVERB_S = (0.3, 0.8)  # time to fall by 60 dB, one value per site
+REVERB_SHARE = (0.25, 0.8)  # share of a song's energy, for the nearest and farthest bird
 BIRDS_PER_MINUTE = (3.0, 6.0)
-BOUT_S = (8.0, 30.0)  # for how long a bird goes on singing
+BOUT_S = (8.0, 30.0)  # how long a bird keeps singing
 RECORDER_TILT_DB = -1.5  # per octave
 RECORDER_LOW_PASS_HZ = 10_000.0
 RECORDER_HISS_DB = -66.0  # root mean square
-INSECT_SHARE, RAIN_SHARE, WIND_SHARE = 0.5, 0.2, 0.4  # of soundscapes that have them
-INSECT_DB, RAIN_DB, WIND_DB = (-20.0, -6.0), (-18.0, -6.0), (-12.0, 4.0)  # over the rest
+INSECT_SHARE, RAIN_SHARE, WIND_SHARE = 0.5, 0.2, 0.4  # shares of soundscapes with each of them
+INSECT_DB, RAIN_DB, WIND_DB = (-20.0, -6.0), (-18.0, -6.0), (-12.0, 4.0)  # over steady noise
 SITES = 4
 
 
 def _sing_on(voice: Voice, length_s: float, rng: Generator) -> Sound:
-    """One bird singing phrase after phrase, root mean square 1 while it sounds."""
+    """One bird that sings phrase after phrase; root mean square 1 without the silences."""
     song = np.zeros(round(length_s * SAMPLE_RATE_HZ), np.float32)
     start = round(rng.uniform(0.0, 1.0) * SAMPLE_RATE_HZ)
     while start < len(song):
@@ -84,9 +84,9 @@ def focal_recording(
     recordist: int,
     length_s: float,
 ) -> Sound:
-    """A recording of one or more birds close by, with its recordist's place and microphone.
+    """A recording of one or more near birds, at the recordist's place, with their microphone.
 
-    The same Xeno-Canto id gives the same sound in whichever year it is published.
+    One Xeno-Canto id gives the same sound in every source that publishes it.
     """
     rng, gear = stream(seed, "recording", xc_id), stream(seed, "recordist", recordist)
     n_samples = round(length_s * SAMPLE_RATE_HZ)
@@ -114,8 +114,8 @@ class Song:
     """One phrase in a soundscape.
 
     Attributes:
-        bird: number of the individual among its species.
-        distance: 0 for the nearest there is, 1 for the farthest.
+        bird: number of the individual within its species.
+        distance: 0 for the nearest possible bird, 1 for the farthest.
         take: seed of the phrase.
     """
 
@@ -132,7 +132,7 @@ def _notes(seed: int, song: Song) -> list[Note]:
 
 
 def _bout(seed: int, species: int, length_s: float, rng: Generator) -> list[Song]:
-    """The songs of one bird that sings at one place for a while."""
+    """The songs of one bird that keeps singing from one place for a while."""
     number, distance = int(rng.integers(1_000, 2_000)), float(rng.uniform())
     voice = bird(seed, species, number)
     now_s = float(rng.uniform(-5.0, max(1.0, length_s - 3.0)))
@@ -151,7 +151,7 @@ def _bout(seed: int, species: int, length_s: float, rng: Generator) -> list[Song
 def plan_soundscape(
     seed: int, kind: str, index: int, n_species: int, length_s: float
 ) -> list[Song]:
-    """Who sings when in a soundscape, by time."""
+    """The songs of a soundscape, sorted by start time."""
     rng = stream(seed, kind, index)
     n_birds = max(1, round(rng.uniform(*BIRDS_PER_MINUTE) * (length_s + 15.0) / 75.0))
     songs = []
@@ -165,7 +165,7 @@ def _when(song: Song) -> tuple[float, int, int]:
 
 
 def audible_species(seed: int, songs: list[Song], n_windows: int) -> list[set[int]]:
-    """The ground truth: for each window of WINDOW_S, the species really heard in it."""
+    """Ground truth: the indices of the audible species in each window of WINDOW_S."""
     present: list[set[int]] = [set() for _ in range(n_windows)]
     for song in songs:
         if song.snr_db < AUDIBLE_DB:
@@ -185,10 +185,10 @@ def audible_species(seed: int, songs: list[Song], n_windows: int) -> list[set[in
 def plan_labeled_soundscapes(
     seed: int, count: int, n_species: int, length_s: float
 ) -> list[list[Song]]:
-    """Plans in which each species is heard in some window, and missing from another.
+    """Plan soundscapes so that each species is in at least one window and absent from another.
 
-    Windows are counted through all soundscapes. Species i has a home window, in which a near
-    bird of it sings, and an empty one, from which its songs are taken out.
+    Windows are numbered across all soundscapes. Each species has a home window, to which a
+    song of a near bird is added, and an empty window, from which its songs are removed.
     """
     kind, per_soundscape = "labeled", int(length_s // WINDOW_S)
     plans = [plan_soundscape(seed, kind, i, n_species, length_s) for i in range(count)]
@@ -213,7 +213,7 @@ def plan_labeled_soundscapes(
 
 @dataclass(frozen=True)
 class Site:
-    """What all soundscapes of one place share."""
+    """The acoustic properties that all soundscapes of one place share."""
 
     number: int
     reverb_s: float
@@ -235,7 +235,7 @@ def _site(seed: int, number: int) -> Site:
 
 
 def _ambience(site: Site, n_samples: int, rng: Generator) -> Sound:
-    """Everything in a soundscape that is no bird; the steady part has root mean square 1."""
+    """All sounds of a soundscape except birds; the steady noise has root mean square 1."""
     sound = noise(n_samples, -4.0, rng)
     if rng.uniform() < INSECT_SHARE:
         level = decibels(rng.uniform(*INSECT_DB))
@@ -248,8 +248,8 @@ def _ambience(site: Site, n_samples: int, rng: Generator) -> Sound:
     return sound
 
 
-def hear_songs(seed: int, songs: list[Song], site: Site, ambience: Sound) -> Sound:
-    """The songs alone, each as loud over the ambience, in its band, as its `snr_db` says."""
+def render_songs(seed: int, songs: list[Song], site: Site, ambience: Sound) -> Sound:
+    """Render the songs alone, each at its `snr_db` over the ambience in the song's own band."""
     direct, diffuse = np.zeros_like(ambience), np.zeros_like(ambience)
     floor = power_spectrum(ambience)
     for song in songs:
@@ -267,11 +267,11 @@ def hear_songs(seed: int, songs: list[Song], site: Site, ambience: Sound) -> Sou
 
 
 def soundscape(seed: int, kind: str, index: int, songs: list[Song], length_s: float) -> Sound:
-    """Render a soundscape: birds, ambience, and the recorder that heard them."""
+    """Render a soundscape: birds and ambience, through the recorder's microphone and hiss."""
     rng = stream(seed, kind + " ambience", index)
     site = _site(seed, index % SITES)
     ambience = _ambience(site, round(length_s * SAMPLE_RATE_HZ), rng)
-    sound = hear_songs(seed, songs, site, ambience) + ambience
+    sound = render_songs(seed, songs, site, ambience) + ambience
     sound = microphone(sound, site.tilt_db, RECORDER_LOW_PASS_HZ)
     sound = unit(sound) * decibels(rng.uniform(-34.0, -24.0))
     hiss = rng.standard_normal(len(sound), dtype=np.float32) * decibels(RECORDER_HISS_DB)

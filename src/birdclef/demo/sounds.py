@@ -1,4 +1,4 @@
-"""The demo's sound files: the same sound gives the same bytes."""
+"""Write the demo's sound files: the same sound gives the same bytes."""
 
 import zlib
 from pathlib import Path
@@ -15,16 +15,16 @@ _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def _ogg_checksum(page: bytes) -> int:
-    """Ogg's CRC is zlib's with the bits of each byte in the other order, and not inverted."""
+    """CRC of an Ogg page: zlib's CRC-32 with the bits in reverse order and not inverted."""
     mirrored = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{mirrored:032b}"[::-1], 2)
 
 
 def set_ogg_serial(ogg: bytes, serial: int) -> bytes:
-    """Give every page of an ogg file this stream number; libsndfile draws one by the clock."""
+    """Set the stream number of every page, because libsndfile draws it from the clock."""
     pages = []
     start = 0
-    while start < len(ogg):  # a page: 27 bytes of header, lengths of its segments, segments
+    while start < len(ogg):  # a page: a 27-byte header, the length of each segment, the segments
         n_segments = ogg[start + 26]
         end = start + 27 + n_segments + sum(ogg[start + 27 : start + 27 + n_segments])
         page = bytearray(ogg[start:end])
@@ -37,15 +37,17 @@ def set_ogg_serial(ogg: bytes, serial: int) -> bytes:
 
 
 def write_sound(path: Path, sound: Sound, rate_hz: int, compression: float | None = None) -> None:
-    """Write ogg or mp3, by the suffix, through 16-bit samples; same sound, same bytes.
+    """Write 16-bit samples as ogg or mp3, depending on the suffix; same sound, same bytes.
 
     Args:
-        sound: shape (sample,) or (sample, channel), within -1..1, clipped beyond.
+        path: the file; its folder is made if missing.
+        sound: shape (sample,) or (sample, channel); values outside -1..1 are clipped.
+        rate_hz: sample rate of `sound` and of the file.
         compression: 0 (large) to 1 (small); None for libsndfile's default.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Floats in 16-bit steps: given integers, libsndfile 1.2.2 fills half of a stereo mp3 with
-    # whatever lies in memory. Source: libsndfile pull request 1106.
+    # Write floats in 16-bit steps, not integers: from integers, libsndfile 1.2.2 fills half of a
+    # stereo mp3 with uninitialised memory. Source: libsndfile pull request 1106.
     steps = np.float32(32767.0)
     samples = np.rint(np.clip(sound, -1.0, 1.0) * steps) / steps
     is_ogg = path.suffix == ".ogg"
@@ -65,12 +67,12 @@ def write_sound(path: Path, sound: Sound, rate_hz: int, compression: float | Non
 
 
 def write_take(root: Path, take: Take, seed: int) -> None:
-    """Store a recording the way its source does, or the bad file that is there instead."""
+    """Write a take's file: its sound, an empty or a corrupt file, or nothing if it is missing."""
     path = root / take.path
     path.parent.mkdir(parents=True, exist_ok=True)
     if take.state == "empty":
         path.write_bytes(b"")
-    elif take.state == "corrupt":  # the start of an ogg page, then nothing that makes sense
+    elif take.state == "corrupt":  # the start of an ogg page, then random bytes
         path.write_bytes(b"OggS" + stream(seed, "corrupt", take.xc_id).bytes(5000))
     elif take.state == "sound":
         write_sound(path, _take_sound(take, seed), take.rate_hz, 0.9 if take.reencoded else None)
@@ -91,6 +93,6 @@ def _take_sound(take: Take, seed: int) -> Sound:
         sound = sound[start:end]
     if take.rate_hz != SAMPLE_RATE_HZ:
         sound = soxr.resample(sound, SAMPLE_RATE_HZ, take.rate_hz)
-    if take.channels == 2:  # the second microphone hears it later, and softer
+    if take.channels == 2:  # the second channel is later and softer
         sound = np.stack([sound, np.float32(0.7) * np.roll(sound, 9)], axis=1)
     return sound * np.float32(0.5) if take.reencoded else sound

@@ -13,7 +13,7 @@ from birdclef.demo.synthesis import (
 
 @dataclass(frozen=True)
 class Species:
-    """An invented species: its names, and how it sounds."""
+    """An invented species: its code, its names and its voice."""
 
     code: str
     common_name: str
@@ -28,7 +28,7 @@ def _whistles(*contours_khz: tuple[float, ...], length_s: float) -> tuple[Syllab
     )
 
 
-SPECIES = (  # the commonest first; the demo takes the first few
+SPECIES = (  # the most common first; the demo uses the first `species` of them
     Species("ashtri9", "Ashen Trillfinch", "Trillaria cinerea", Voice(
         (Syllable((5600.0, 4500.0, 3600.0), 0.06, (1.0, 0.15)),), (12, 20), 0.025, (0.2, 0.9))),
     Species("rustri9", "Rusty Trillfinch", "Trillaria ferruginea", Voice(
@@ -70,16 +70,15 @@ SPECIES = (  # the commonest first; the demo takes the first few
     Species("fluthr9", "Fluted Thrush", "Tibiaturdus lentus", Voice(
         _whistles((2.0, 2.3), (2.9, 2.4), (1.8, 2.7), (3.3, 2.5), (2.5, 1.9, 2.8), length_s=0.45),
         (3, 6), 0.1, (0.2, 0.9), shuffled=True)),
-    # No species of the competition: a label that is to be dropped, a sound to be ignored.
+    # Not a species of the competition: the index must drop its label, and a model ignore its song.
     Species("wanpip9", "Wandering Pipit", "Errantus vagus", Voice(
         (Syllable((6000.0, 7200.0, 5600.0), 0.09, (1.0, 0.1)),), (2, 5), 0.2, (0.2, 1.0))),
 )  # fmt: skip
 
-
-VISITOR = len(SPECIES) - 1
+VISITOR = len(SPECIES) - 1  # the species that is not in the competition
 
 
 @cache
 def bird(seed: int, species: int, number: int) -> Voice:
-    """The voice of one bird of a species: its own, and the same wherever it is heard."""
+    """The voice of one individual of a species, the same in every recording."""
     return individual(SPECIES[species].voice, stream(seed, "bird", species, number))

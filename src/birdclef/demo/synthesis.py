@@ -1,6 +1,6 @@
 """Synthetic sound for the demo: birds' voices, noises, rooms and microphones.
 
-Everything here is a pure function of its arguments and of the random generator handed in.
+Every function is pure, apart from drawing from the random generator that it is given.
 Sounds are float32 arrays of one channel at SAMPLE_RATE_HZ.
 """
 
@@ -16,32 +16,32 @@ from scipy import fft, signal
 
 Sound = NDArray[np.float32]
 Spectrum = NDArray[np.float32]
-Gain = Callable[[Spectrum], Spectrum]  # from frequencies in Hz to factors on amplitudes
+Gain = Callable[[Spectrum], Spectrum]  # frequencies in Hz -> factors on amplitudes
 
 SAMPLE_RATE_HZ = 32_000
-HIGHEST_HZ = 15_000.0  # harmonics above are left out, so that nothing folds back at 16 kHz
-LOOP_SAMPLES = 2**19  # 16 s, far longer than anything that listens remembers
-SPECTRUM_SAMPLES = 2048  # segment of every power spectrum
+HIGHEST_HZ = 15_000.0  # higher harmonics are left out, so that none aliases at 16 kHz
+LOOP_SAMPLES = 2**19  # 16 s, far longer than the clip of any model
+SPECTRUM_SAMPLES = 2048  # frame length of every power spectrum
 
 
 def stream(seed: int, kind: str, *indices: int) -> Generator:
-    """Random generator of one item, the same whichever process makes the item, and when."""
+    """Random generator of one item. It does not depend on the process or the order of items."""
     return np.random.default_rng([seed, zlib.crc32(kind.encode()), *indices])
 
 
 def decibels(level_db: Any) -> Any:
-    """Factor on amplitudes for a level in dB: a 32-bit number, or an array of them."""
+    """Amplitude factor for a level in dB: a float32 number, or an array of them."""
     return np.float32(10.0) ** (np.asarray(level_db, np.float32) / np.float32(20.0))
 
 
 @dataclass(frozen=True)
 class Syllable:
-    """One stroke of a voice.
+    """One uninterrupted sound of a voice.
 
     Attributes:
-        contour_hz: the fundamental at evenly spaced moments.
+        contour_hz: the fundamental frequency at evenly spaced moments.
         harmonics: amplitudes of the fundamental, of twice its frequency, and so on.
-        pulse_hz: rate of a full amplitude modulation, heard as a buzz; 0 for none.
+        pulse_hz: rate of full amplitude modulation, which makes a buzz; 0 for none.
     """
 
     contour_hz: tuple[float, ...]
@@ -52,12 +52,12 @@ class Syllable:
 
 @dataclass(frozen=True)
 class Voice:
-    """What a species, or one bird of it, sings: phrases of syllables, with pauses between.
+    """The song of a species or of one individual: phrases of syllables, and pauses between.
 
     Attributes:
-        syllables: sung in this order, or drawn at random when `shuffled`.
-        repeats: fewest and most rounds of the syllables in a phrase; fewest and most
-            single syllables when `shuffled`.
+        syllables: sung in this order, or drawn at random if `shuffled`.
+        repeats: fewest and most rounds of all syllables per phrase; fewest and most
+            single syllables per phrase if `shuffled`.
         gap_s: silence between two syllables.
         pause_s: shortest and longest silence between two phrases.
         pitch_drift: factor on the pitch from one round to the next.
@@ -74,40 +74,40 @@ class Voice:
 
 
 def individual(voice: Voice, rng: Generator) -> Voice:
-    """One bird of a species: its own pitch, tempo, tone, and share of the repertoire."""
+    """Draw one individual of a species: its own pitch, tempo, tone and part of the repertoire."""
     pitch = 2.0 ** rng.normal(0.0, 0.06)
     tempo = 2.0 ** rng.normal(0.0, 0.10)
     overtones = 2.0 ** rng.normal(0.0, 0.5)
-    own = np.arange(len(voice.syllables))
+    repertoire = np.arange(len(voice.syllables))
     if voice.shuffled:
-        own = np.sort(rng.permutation(own)[: max(3, len(own) * 2 // 3)])
+        repertoire = np.sort(rng.permutation(repertoire)[: max(3, len(repertoire) * 2 // 3)])
     return replace(
         voice,
         syllables=tuple(
-            _own_syllable(voice.syllables[i], pitch, tempo, overtones, rng) for i in own
+            _vary(voice.syllables[i], pitch, tempo, overtones, rng) for i in repertoire
         ),
         gap_s=voice.gap_s * tempo,
     )
 
 
-def _own_syllable(
+def _vary(
     syllable: Syllable, pitch: float, tempo: float, overtones: float, rng: Generator
 ) -> Syllable:
     bends = pitch * 2.0 ** rng.normal(0.0, 0.03, len(syllable.contour_hz))
-    fundamental, *others = syllable.harmonics
+    fundamental, *higher = syllable.harmonics
     return replace(
         syllable,
         contour_hz=tuple(
             float(f * bend) for f, bend in zip(syllable.contour_hz, bends, strict=True)
         ),
         length_s=syllable.length_s * tempo * 2.0 ** rng.normal(0.0, 0.08),
-        harmonics=(fundamental, *(amplitude * overtones for amplitude in others)),
+        harmonics=(fundamental, *(amplitude * overtones for amplitude in higher)),
     )
 
 
 @dataclass(frozen=True)
 class Note:
-    """One syllable's place in a phrase; `pitch` is a factor on its frequencies."""
+    """One syllable in a phrase; `pitch` is a factor on the syllable's frequencies."""
 
     syllable: Syllable
     start_s: float
@@ -134,7 +134,7 @@ def compose_phrase(voice: Voice, rng: Generator) -> list[Note]:
 
 
 def sing(notes: list[Note]) -> Sound:
-    """Render a phrase."""
+    """Render a phrase as sound."""
     starts = [round(note.start_s * SAMPLE_RATE_HZ) for note in notes]
     sounds = [_sing_note(note) for note in notes]
     phrase = np.zeros(starts[-1] + len(sounds[-1]), np.float32)
@@ -157,31 +157,33 @@ def _sing_note(note: Note) -> Sound:
     if syllable.pulse_hz:
         pulses = np.float32(2.0 * np.pi * syllable.pulse_hz * syllable.length_s) * moments
         sound *= np.float32(0.5) - np.float32(0.5) * np.cos(pulses)
-    swell = np.minimum(1.0, 4.0 * np.minimum(moments, 1.0 - moments))  # in and out by quarters
+    swell = np.minimum(
+        1.0, 4.0 * np.minimum(moments, 1.0 - moments)
+    )  # fade in and out by a quarter
     return np.asarray(sound * swell * decibels(note.level_db), dtype=np.float32)
 
 
 def octaves(frequencies_hz: Spectrum) -> Spectrum:
-    """Octaves above 1 kHz; below 60 Hz nothing goes further down."""
+    """Octaves above 1 kHz, negative below. Frequencies under 60 Hz count as 60 Hz."""
     return np.log2(np.maximum(frequencies_hz, 60.0) / 1000.0)
 
 
 def _gain_at(gain: Gain, length: int) -> Spectrum:
-    """The gain at each frequency of a real Fourier transform of so many samples."""
+    """The gain at each frequency of a real Fourier transform of `length` samples."""
     return gain(np.fft.rfftfreq(length, 1.0 / SAMPLE_RATE_HZ).astype(np.float32))
 
 
 def shaped(sound: Sound, gain: Gain) -> Sound:
-    """Filter without delay: each frequency is multiplied by `gain` of it."""
+    """Filter a sound without delay: multiply each frequency by its gain."""
     length = fft.next_fast_len(len(sound), real=True)
     spectrum = fft.rfft(sound, length) * _gain_at(gain, length)
     return np.asarray(fft.irfft(spectrum, length)[: len(sound)], dtype=np.float32)
 
 
 def _noise(n_samples: int, gain: Gain, rng: Generator) -> Sound:
-    """Noise of root mean square 1, drawn as a spectrum that `gain` has shaped.
+    """Noise of root mean square 1, drawn as a random spectrum and multiplied by `gain`.
 
-    Such noise has no seam, so that a longer one is a loop of LOOP_SAMPLES.
+    The noise is periodic and loops without a seam, so noise longer than LOOP_SAMPLES is a loop.
     """
     length = fft.next_fast_len(min(n_samples, LOOP_SAMPLES), real=True)
     parts = rng.standard_normal((length // 2 + 1, 2), dtype=np.float32)
@@ -191,12 +193,12 @@ def _noise(n_samples: int, gain: Gain, rng: Generator) -> Sound:
 
 
 def noise(n_samples: int, db_per_octave: float, rng: Generator) -> Sound:
-    """Noise of root mean square 1 whose power falls (or rises) by an octave's slope."""
+    """Noise of root mean square 1 whose power rises or falls by `db_per_octave`."""
     return _noise(n_samples, lambda hz: decibels(db_per_octave * octaves(hz)), rng)
 
 
 def band_noise(n_samples: int, low_hz: float, high_hz: float, rng: Generator) -> Sound:
-    """Noise of root mean square 1 between two frequencies, with soft edges."""
+    """Noise of root mean square 1 in the band between two frequencies, with soft edges."""
     center_hz, width_hz = (low_hz + high_hz) / 2.0, (high_hz - low_hz) / 2.0
     return _noise(n_samples, lambda hz: np.exp(-(((hz - center_hz) / width_hz) ** 4)), rng)
 
@@ -208,7 +210,7 @@ def unit(sound: Sound) -> Sound:
 
 
 def slow_swell(n_samples: int, period_s: float, rng: Generator) -> Sound:
-    """Smooth random envelope between 0 and 1 that changes over about `period_s`."""
+    """Random envelope between 0 and 1 that changes slowly, over about `period_s`."""
     n_nodes = max(4, round(n_samples / SAMPLE_RATE_HZ / period_s) + 2)
     nodes = rng.uniform(0.0, 1.0, n_nodes)
     moments = np.linspace(0.0, n_nodes - 1.0, n_samples)
@@ -225,7 +227,7 @@ def insects(n_samples: int, pitch_hz: float, pulse_hz: float, rng: Generator) ->
 
 
 def rain(n_samples: int, drops_per_s: float, rng: Generator) -> Sound:
-    """A hiss with single drops, root mean square 1."""
+    """Rain: a hiss with single drops, root mean square 1."""
     drops = np.zeros(n_samples, np.float32)
     n_drops = max(1, round(drops_per_s * n_samples / SAMPLE_RATE_HZ))
     drops[rng.integers(0, n_samples, n_drops)] = rng.exponential(1.0, n_drops)
@@ -235,12 +237,12 @@ def rain(n_samples: int, drops_per_s: float, rng: Generator) -> Sound:
 
 
 def wind(n_samples: int, rng: Generator) -> Sound:
-    """Gusts of rumble, root mean square 1."""
+    """Wind: gusts of low rumble, root mean square 1."""
     return unit(noise(n_samples, -9.0, rng) * slow_swell(n_samples, 3.0, rng) ** 2)
 
 
 def room(reverb_s: float, rng: Generator) -> Sound:
-    """Impulse response of diffuse reverberation that falls by 60 dB in `reverb_s`; energy 1."""
+    """Impulse response of diffuse reverberation of energy 1 that falls by 60 dB in `reverb_s`."""
     n_samples = round(reverb_s * SAMPLE_RATE_HZ)
     fall = 10.0 ** (-3.0 * np.arange(n_samples) / n_samples)
     echo = noise(n_samples, -2.0, rng) * fall.astype(np.float32)
@@ -248,21 +250,21 @@ def room(reverb_s: float, rng: Generator) -> Sound:
 
 
 def reverberate(sound: Sound, response: Sound) -> Sound:
-    """The sound as the room gives it back, cut to the sound's length."""
+    """Convolve a sound with a room's impulse response, and cut it to the sound's length."""
     return np.asarray(signal.oaconvolve(sound, response)[: len(sound)], dtype=np.float32)
 
 
 def absorb(sound: Sound, distance_m: float) -> Sound:
-    """What air and leaves let through over a distance: less of the high frequencies.
+    """Attenuate high frequencies as air and leaves do over a distance.
 
     Source: ISO 9613-1 gives about 0.1 dB per metre at 8 kHz, growing with nearly the
-    square of frequency. It is doubled here, for foliage.
+    square of frequency. The rate is doubled here because of foliage.
     """
     return shaped(sound, lambda hz: decibels(-0.2 * distance_m * (hz / 8000.0) ** 1.7))
 
 
 def microphone(sound: Sound, tilt_db_per_octave: float, low_pass_hz: float) -> Sound:
-    """Colour of a microphone: a slope around 1 kHz and a soft upper limit."""
+    """Apply a microphone's response: a slope around 1 kHz and a soft upper limit."""
 
     def gain(hz: Spectrum) -> Spectrum:
         tilt: Spectrum = decibels(tilt_db_per_octave * octaves(hz))

@@ -1,4 +1,4 @@
-"""The demo's tables: a row a recording, in the layout of each year's source."""
+"""The demo's tables: one row per recording, in the layout of each year's source."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +18,11 @@ def _bird_name(species: Species) -> str:
 
 
 def _details(take: Take, seed: int) -> dict[str, Any]:
-    """What every source says of a recording; drawn by its id, so that the years agree."""
+    """Metadata common to all sources, drawn from the recording's id so that they agree."""
     rng = stream(seed, "details", take.recording.xc_id)
-    heard = [SPECIES[i] for i in take.recording.species]
-    species = next((s for s in heard if s.code == take.label), heard[0])  # else: an older code
+    present = [SPECIES[i] for i in take.recording.species]
+    by_label = (species for species in present if species.code == take.label)
+    species = next(by_label, present[0])  # no species has the label if it is the old code
     recordist = take.recording.recordist
     first, last = divmod(recordist, len(LAST_NAMES))
     day = pd.Timestamp("2012-01-01") + pd.Timedelta(days=int(rng.integers(3000)))
@@ -41,7 +42,7 @@ def _details(take: Take, seed: int) -> dict[str, Any]:
 
 
 def row_2024(take: Take, seed: int) -> dict[str, Any]:
-    """Columns of 2024 and 2023."""
+    """A row in the columns of 2024 and 2023."""
     details = _details(take, seed)
     return {
         "primary_label": take.label,
@@ -60,12 +61,12 @@ def row_2024(take: Take, seed: int) -> dict[str, Any]:
 
 
 def row_2022(take: Take, seed: int) -> dict[str, Any]:
-    """Like 2023, and the time of day."""
+    """A row of 2022: the columns of 2023, and the time of day."""
     return {**row_2024(take, seed), "time": _details(take, seed)["time"]}
 
 
 def row_2021(take: Take, seed: int) -> dict[str, Any]:
-    """The file name is bare, and the columns have another order."""
+    """A row of 2021: the file name has no folder, and the columns have another order."""
     row, details = row_2024(take, seed), _details(take, seed)
     row |= {"date": details["date"], "time": details["time"], "filename": Path(take.path).name}
     columns = "primary_label secondary_labels type latitude longitude scientific_name common_name"
@@ -74,7 +75,7 @@ def row_2021(take: Take, seed: int) -> dict[str, Any]:
 
 
 def row_2020(take: Take, seed: int) -> dict[str, Any]:
-    """35 columns; the label is `ebird_code`, species elsewhere are `Scientific_Common`."""
+    """A row of 2020: 35 columns; `ebird_code` is the label, other names `Scientific_Common`."""
     details = _details(take, seed)
     species, listed = details["species"], details["listed"]
     return {
@@ -90,7 +91,7 @@ def row_2020(take: Take, seed: int) -> dict[str, Any]:
         "species": species.common_name,
         "number_of_notes": "Not specified",
         "title": f"XC{take.xc_id} {species.common_name} ({species.scientific_name})",
-        "secondary_labels": str([_bird_name(other) for other in listed]),
+        "secondary_labels": str([_bird_name(secondary) for secondary in listed]),
         "bird_seen": "yes",
         "sci_name": species.scientific_name,
         "location": "A wood, somewhere",
@@ -117,7 +118,7 @@ def row_2020(take: Take, seed: int) -> dict[str, Any]:
 
 
 def row_xeno_canto(take: Take, seed: int) -> dict[str, Any]:
-    """Columns of the Xeno-Canto API, and the label."""
+    """A row of Xeno-Canto: the columns of its API, and the label."""
     details = _details(take, seed)
     genus, epithet = details["species"].scientific_name.split()
     minutes, seconds = divmod(round(take.length_s), 60)
@@ -168,15 +169,15 @@ TABLES: dict[str, tuple[str, Callable[[Take, int], dict[str, Any]]]] = {
 
 
 def write_tables(root: Path, takes: list[Take], seed: int) -> None:
-    """One table a source, in the order of its files."""
+    """Write one table per source, with rows in the order of its files."""
     for source, (name, row) in TABLES.items():
-        own = sorted((t for t in takes if t.source == source), key=lambda t: (t.label, t.xc_id))
-        rows = pd.DataFrame([row(take, seed) for take in own])
+        listed = sorted((t for t in takes if t.source == source), key=lambda t: (t.label, t.xc_id))
+        rows = pd.DataFrame([row(take, seed) for take in listed])
         write_csv(rows, root / source / name, float_format=None)
 
 
 def write_taxonomy(root: Path) -> None:
-    """eBird's taxonomy, with more species than the competition has."""
+    """Write eBird's taxonomy, which has more species than the competition."""
     rows = [
         {
             "TAXON_ORDER": order,
