@@ -36,7 +36,7 @@ def _run(
         written.append(np.concatenate(list(args[-1]), axis=1))  # type: ignore[call-overload]
 
     monkeypatch.setattr(pseudo_label, "load_params", lambda: params)
-    monkeypatch.setattr(pseudo_label, "drop_others", lambda *_: None)
+    monkeypatch.setattr(pseudo_label, "drop_unlisted", lambda *_: None)
     monkeypatch.setattr(pseudo_label, "load_ensemble", load_ensemble)
     monkeypatch.setattr(pseudo_labels, "read_windows", lambda *_: windows)
     monkeypatch.setattr(pseudo_label, "predict_to_disk", predict)

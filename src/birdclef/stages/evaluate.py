@@ -7,7 +7,7 @@ from birdclef.errors import plain_errors
 from birdclef.evaluation.calibration_table import calibration_scores, calibration_table
 from birdclef.evaluation.predictions import listed_models, on_soundscapes, out_of_fold
 from birdclef.evaluation.scores import levels_table, species_table, summary
-from birdclef.model.artifacts import drop_others, read_curves
+from birdclef.model.artifacts import drop_unlisted, read_curves
 from birdclef.params import load_params
 
 
@@ -16,7 +16,7 @@ def main() -> None:
     settings, labeled = params.evaluate, load_labeled(params.clips)
     repeats = listed_models(params.models)
     everyone = [model for seeds in repeats.values() for models in seeds for model in models]
-    drop_others(TRAINED, everyone)
+    drop_unlisted(TRAINED, everyone)
     oof = out_of_fold(repeats, labeled) if params.train.scheme == "grouped" else {}
     runtime, mel, species = params.runtime, params.mel, labeled.species
     ids, soundscapes = on_soundscapes(repeats, species, mel, params.clips, runtime)
