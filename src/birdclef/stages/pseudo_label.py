@@ -1,6 +1,6 @@
-"""Teachers predict every window of every unlabelled soundscape; students learn from the result.
+"""Let teachers predict every window of every unlabelled soundscape, for students to learn from.
 
-`python -m birdclef.stages.pseudo_label TEACHERS STUDENTS SEED`, both of them levels.
+`python -m birdclef.stages.pseudo_label TEACHERS STUDENTS SEED`; TEACHERS and STUDENTS are levels.
 """
 
 import sys
