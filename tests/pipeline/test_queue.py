@@ -83,5 +83,5 @@ def test_a_killed_task_is_gone_on_with_by_the_next(queue: Repository) -> None:
     wait_until(lambda: list(queue.folder.glob(".resume/*.pt")))
     os.killpg(first, signal.SIGKILL)
     second = _task(queue, "second")
-    wait_until(lambda: "goes on after epoch" in queue.run("dvc", "queue", "logs", "second"))
+    wait_until(lambda: "resumes after epoch" in queue.run("dvc", "queue", "logs", "second"))
     os.killpg(second, signal.SIGKILL)

@@ -399,6 +399,6 @@ def test_progress_of_a_resumed_run_starts_where_the_killed_run_stopped(
         _shown(labeled, params, monkeypatch, terminal=None)
     monkeypatch.setattr(ResumePoint, "save", save)
     first, *lines = _shown(labeled, params, monkeypatch, terminal=None).splitlines()
-    assert first.endswith("goes on after epoch 3")
+    assert first.endswith("resumes after epoch 3")
     done = [re.sub(r".*: (\S+).* epoch (\S+).*", r"\1 \2", line) for line in lines]
     assert done == ["12/15 4/5", "15/15 5/5"]
