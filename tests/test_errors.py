@@ -1,4 +1,4 @@
-"""What a user can mend ends a program with the message alone; a bug keeps its traceback."""
+"""An error that the user can fix ends a program with its message; a bug keeps its traceback."""
 
 import runpy
 from pathlib import Path
@@ -24,8 +24,8 @@ def test_any_other_error_keeps_its_traceback(error: Exception) -> None:
         raise error
 
 
-def test_a_stopped_program_says_how_to_go_on() -> None:
-    with pytest.raises(SystemExit, match="the same command goes on"), plain_errors():
+def test_a_stopped_program_says_how_to_continue() -> None:
+    with pytest.raises(SystemExit, match="run the same command again"), plain_errors():
         raise KeyboardInterrupt
 
 
@@ -33,7 +33,7 @@ def test_a_stopped_program_says_how_to_go_on() -> None:
 def test_every_stage_ends_with_the_message_alone(
     stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a folder without params.yaml none can begin."""
+    """No stage can start in a folder without params.yaml."""
     positions = {"train_l1": ["0", "default", "0"], "train_l2": ["l2", "0", "default", "0"]}
     positions["pseudo_label"] = ["l1", "l2", "0"]
     monkeypatch.chdir(tmp_path)

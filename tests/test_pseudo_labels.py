@@ -1,4 +1,4 @@
-"""Each transform against values worked out by hand."""
+"""Each transform gives values computed by hand."""
 
 from pathlib import Path
 

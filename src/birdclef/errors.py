@@ -1,4 +1,4 @@
-"""How a program of this project ends when something is wrong that a user can mend."""
+"""How the programs of this project end on an error that the user can fix."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -6,15 +6,15 @@ from contextlib import contextmanager
 
 @contextmanager
 def plain_errors() -> Generator[None, None, None]:
-    """End with the message alone, where it says enough; anything else keeps its traceback.
+    """End the program with the error's message if it is enough; other errors keep their traceback.
 
-    Errors that this project defines say what is wrong and what to do; those of the system name
-    the file.
+    The message of an error that this project defines says what is wrong and what to do; the message
+    of an operating system error names the file.
     """
     try:
         yield
     except KeyboardInterrupt:
-        raise SystemExit("stopped; the same command goes on from here") from None
+        raise SystemExit("stopped; run the same command again to continue") from None
     except Exception as error:
         own = type(error).__module__.startswith("birdclef.")
         if own or isinstance(error, OSError):

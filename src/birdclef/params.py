@@ -1,4 +1,4 @@
-"""Typed view of params.yaml: the one place where a parameter's type and range are stated."""
+"""Typed view of params.yaml: the only place that states the type and range of each parameter."""
 
 import difflib
 from pathlib import Path
@@ -22,7 +22,7 @@ class ParamsError(ValueError):
 
 
 def _yaml_float(value: Any) -> Any:
-    """Accept `5e-05`, which `dvc exp run -S` writes and YAML 1.1 reads as a string."""
+    """Accept `5e-05`: `dvc exp run -S` writes this form, and YAML 1.1 reads it as a string."""
     if isinstance(value, str):
         try:
             return float(value)
@@ -57,7 +57,7 @@ class DemoParams(Section):
     soundscape_s: Annotated[int, Field(ge=10)]
 
     @model_validator(mode="after")
-    def _tail_falls(self) -> "DemoParams":
+    def _range_is_not_empty(self) -> "DemoParams":
         if self.min_recordings > self.max_recordings:
             raise ValueError("min_recordings must be at most max_recordings")
         return self
@@ -111,7 +111,7 @@ class MelParams(Section):
 def _bool_or_file(value: Any) -> bool | str:
     if isinstance(value, bool) or (isinstance(value, str) and value):
         return value
-    raise ValueError("should be true, false or a file of weights")
+    raise ValueError("should be true, false, or the path of a weights file or folder")
 
 
 class RoundParams(Section):
@@ -121,11 +121,11 @@ class RoundParams(Section):
 
 def _distinct(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
-        raise ValueError("should not name anything twice")
+        raise ValueError("should not contain duplicates")
     return values
 
 
-# a name of timm, safe as the name of a folder
+# a timm name that is also safe as the name of a folder
 Backbone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$")]
 Backbones = Annotated[list[Backbone], Field(min_length=1), AfterValidator(_distinct)]
 Numbers = Annotated[
@@ -134,7 +134,7 @@ Numbers = Annotated[
 
 
 class ModelsParams(Section):
-    """Which models there are. Stages run once for each, so that no model tracks these lists."""
+    """The models to train. A training stage runs once per model and does not track these lists."""
 
     folds: Numbers
     seeds: Numbers
@@ -147,7 +147,9 @@ class ModelsParams(Section):
         chain = [(f"l{i}", f"l{i + 1}") for i in range(1, len(self.rounds) + 1)]
         if [(r.teachers, r.students) for r in self.rounds] != chain:
             steps = ", ".join(f"{{teachers: {a}, students: {b}}}" for a, b in chain)
-            raise ValueError(f"rounds must be [{steps}]: students teach the next round")
+            raise ValueError(
+                f"rounds must be [{steps}]: the students of a round are the teachers of the next"
+            )
         return self
 
 
@@ -175,7 +177,7 @@ class MixupParams(Section):
 
 
 class LevelParams(Section):
-    """What differs between the levels of training."""
+    """Parameters that differ between the levels of training."""
 
     epochs: Count
     seed: Seed
@@ -208,7 +210,7 @@ class EvaluateParams(Section):
 
 
 class RuntimeParams(Section):
-    """How things are computed, not what: no stage tracks these keys."""
+    """How to compute, not what: no stage tracks these keys."""
 
     device: Literal["auto", "cpu", "cuda"]
     threads: Count
@@ -240,7 +242,7 @@ class Params(Section):
     def _sections_agree(self) -> "Params":
         if max(self.models.folds) >= self.folds.count:
             raise ValueError(
-                f"models.folds = {self.models.folds} must lie below"
+                f"models.folds = {self.models.folds} must all be below"
                 f" folds.count = {self.folds.count}"
             )
         if self.mel.f_max > self.clips.sample_rate_hz / 2:
@@ -252,7 +254,7 @@ class Params(Section):
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """Keys that the section at `location` may hold."""
+    """Valid keys of the section at `location`."""
     section: Any = Params
     for name in location:
         section = section.model_fields[name].annotation
@@ -264,11 +266,11 @@ def _explain(error: Any, path: Path) -> str:
     key = ".".join(str(part) for part in location)
     if error["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        similar = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {similar[0]}?" if similar else f"valid keys: {', '.join(known)}"
         return f"{path}: {key} is not a parameter; {hint}"
     if error["type"] == "missing":
-        return f"{path}: {key} is missing; recipes/birdclef-2024.yaml shows every key"
+        return f"{path}: {key} is missing; recipes/birdclef-2024.yaml lists every key"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if not key or isinstance(error["input"], dict):
         return f"{path}: {key + ': ' if key else ''}{message}"
@@ -279,7 +281,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     """Read and check a parameter file.
 
     Raises:
-        ParamsError: the file is missing, is no YAML mapping, or a key breaks a rule.
+        ParamsError: the file is missing, the file is not a YAML mapping, or a key breaks a rule.
     """
     path = Path(path)
     try:

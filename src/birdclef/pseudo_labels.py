@@ -1,4 +1,4 @@
-"""Teachers' logits on soundscape windows to the soft labels that each student learns from."""
+"""Pseudo labels: from teachers' logits on soundscape windows to soft labels for each student."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -19,15 +19,15 @@ from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.params import ClipsParams, ParamsError, PseudoLabelParams
 
 _WINDOWS = "windows.csv"
-_BLOCK = 4096  # windows at a time: memory stays flat however many there are
+_BLOCK = 4096  # windows processed at a time, so that memory use does not grow with their number
 
 
 class PseudoLabels(NamedTuple):
-    """What one student reads of the soundscapes."""
+    """The soundscape windows that one student learns from, and their labels."""
 
     windows: SoundscapeWindows
     probabilities: npt.NDArray[np.float16]  # (window, species)
-    files: list[Path]
+    files: list[Path]  # the two files that hold them
 
 
 def _name(fold: int) -> str:
@@ -39,7 +39,7 @@ def _folder(level: str, seed: int) -> Path:
 
 
 def _largest(logits: Logits, soundscape_ids: Sequence[str], transform: str) -> Logits:
-    """M of the transform: the largest logit over all models, or over a soundscape's windows."""
+    """M of the transform: the largest logit over all models, or over each soundscape's windows."""
     if transform == "max_over_models":
         return logits.max(axis=(0, 1), keepdims=True)  # (1, 1, window, species)
     _, first = np.unique(np.asarray(soundscape_ids), return_index=True)
@@ -49,10 +49,10 @@ def _largest(logits: Logits, soundscape_ids: Sequence[str], transform: str) -> L
 
 
 def _blocks(soundscape_ids: Sequence[str]) -> Iterator[slice]:
-    """Consecutive windows, whole soundscapes together, about `_BLOCK` at a time."""
+    """Split the windows into blocks of about `_BLOCK`; a soundscape is never divided."""
     start = stop = 0
-    for _, same in groupby(soundscape_ids):
-        stop += len(list(same))
+    for _, windows in groupby(soundscape_ids):
+        stop += len(list(windows))
         if stop - start >= _BLOCK:
             yield slice(start, stop)
             start = stop
@@ -63,11 +63,11 @@ def _blocks(soundscape_ids: Sequence[str]) -> Iterator[slice]:
 def _transformed(
     logits: Logits, soundscape_ids: Sequence[str], params: PseudoLabelParams
 ) -> Iterator[Logits]:
-    """Clipped and transformed logits, (backbone, fold, window, species), block after block.
+    """Clip and transform logits, (backbone, fold, window, species), one block at a time.
 
-    A model's logit l becomes (l + M + mean(l) - mean(M)) / 2, where the means run over all
-    windows and species: M is shifted to the model's own level. M is the largest logit over models
-    (the published notebook) or over the windows of the soundscape (the team's write-up).
+    A model's logit l becomes (l + M + mean(l) - mean(M)) / 2. The means run over all windows and
+    species, so M is shifted to the model's own mean. M is the largest logit over models (as in the
+    published notebook) or over the windows of the soundscape (as in the team's write-up).
 
     Source: 3rd place of BirdCLEF-2024.
     """
@@ -95,16 +95,16 @@ def _transformed(
 def soft_labels(
     logits: Logits, soundscape_ids: Sequence[str], params: PseudoLabelParams
 ) -> Iterator[Logits]:
-    """Pseudo labels of the students of every fold, block after block of windows.
+    """Compute the pseudo labels for the students of every fold, one block of windows at a time.
 
     Args:
-        logits: of the teachers, (backbone, fold, window, species); an array on disk will do.
-        soundscape_ids: (window,), the windows of one soundscape side by side.
+        logits: teachers' logits, (backbone, fold, window, species); may be an array on disk.
+        soundscape_ids: (window,); the windows of each soundscape are adjacent.
         params: clipping, transform, which teachers a student learns from, and the power.
 
     Yields:
         (fold, window, species) probabilities: the mean over the backbones of a fold's teachers,
-        or over all teachers.
+        or the mean over all teachers.
     """
     for block in _transformed(logits, soundscape_ids, params):
         probabilities = sigmoid(block).mean(axis=0)
@@ -115,17 +115,17 @@ def soft_labels(
 
 
 def unlabeled_windows(clips: ClipsParams) -> pd.DataFrame:
-    """The windows of the unlabelled soundscapes, as `read_windows` lists them.
+    """List the windows of the unlabelled soundscapes, as `read_windows` does.
 
     Raises:
-        ParamsError: there are none.
+        ParamsError: no unlabelled soundscape is stored.
     """
     table = read_windows("unlabeled", clips)
     if table.empty:
         raise ParamsError(
-            "no unlabelled soundscape is stored, so students would have nothing to learn from; add"
-            " birdclef-2024/unlabeled_soundscapes to data.root, or train teachers alone:"
-            " dvc repro train_l1"
+            "no unlabelled soundscape is stored, so there are no windows to pseudo-label; add"
+            " birdclef-2024/unlabeled_soundscapes to data.root, or train only teachers with"
+            " `dvc repro train_l1`"
         )
     return table
 
@@ -133,16 +133,16 @@ def unlabeled_windows(clips: ClipsParams) -> pd.DataFrame:
 def write_pseudo_labels(
     level: str, seed: int, windows: pd.DataFrame, folds: Sequence[int], labels: Iterable[Logits]
 ) -> None:
-    """Write the window table and one (window, species) array a fold, block after block.
+    """Write the window table and one (window, species) array per fold, one block at a time.
 
-    Half precision: its steps are at most 0.0005, far below what a teacher knows.
+    Half precision is enough: its steps are at most 0.0005, far below the accuracy of a teacher.
 
     Args:
-        level: of the students.
-        seed: of models.seeds.
-        windows: as `read_windows` lists them.
-        folds: of the students.
-        labels: blocks of (fold, window, species) that together have every window.
+        level: level of the students.
+        seed: one of models.seeds.
+        windows: table of windows as `read_windows` lists them.
+        folds: folds of the students.
+        labels: blocks of (fold, window, species) that together cover every window.
     """
     folder, start = _folder(level, seed), 0
     folder.mkdir(parents=True, exist_ok=True)
@@ -158,9 +158,9 @@ def write_pseudo_labels(
 
 
 def read_pseudo_labels(level: str, seed: int, fold: int, clips: ClipsParams) -> PseudoLabels:
-    """Read what the student of a fold learns from; neither windows nor labels are loaded whole."""
+    """Read what the student of a fold learns from; sound and labels stay on disk until used."""
     files = [_folder(level, seed) / name for name in (_WINDOWS, _name(fold))]
-    ids = {"soundscape_id": "category"}  # one string a soundscape, not one a window
+    ids = {"soundscape_id": "category"}  # one string per soundscape, not one per window
     table = pd.read_csv(files[0], dtype=ids, keep_default_na=False)
     windows = SoundscapeWindows(table, "unlabeled", clips)
     return PseudoLabels(windows, np.load(files[1], mmap_mode="r"), files)

@@ -1,4 +1,4 @@
-"""Calibration against scikit-learn and by hand; held out means held out."""
+"""Calibration agrees with scikit-learn and hand-computed values; folds held out stay held out."""
 
 import numpy as np
 import numpy.typing as npt
@@ -29,20 +29,20 @@ def test_curve_is_that_of_a_logistic_regression_on_platts_targets() -> None:
     found = fit_calibration(targets, p, masks, 10)
     for s in range(2):
         positives, rows = targets[:, s].sum(), len(targets)
-        goal = np.where(
+        soft_targets = np.where(
             targets[:, s] > 0, (positives + 1) / (positives + 2), 1 / (rows - positives + 2)
         )
         x = np.log(p[:, s] / (1 - p[:, s]))[:, None]
         reference = LogisticRegression(C=np.inf, tol=1e-8).fit(
             np.concatenate([x, x]),
             np.repeat([1, 0], rows),
-            sample_weight=np.concatenate([goal, 1 - goal]),
+            sample_weight=np.concatenate([soft_targets, 1 - soft_targets]),
         )
         assert found.slopes[s] == pytest.approx(reference.coef_[0, 0], rel=1e-3)
         assert found.offsets[s] == pytest.approx(reference.intercept_[0], rel=1e-3, abs=1e-3)
 
 
-def test_calibration_mends_what_is_off_by_a_line() -> None:
+def test_calibration_corrects_logits_that_are_off_by_a_line() -> None:
     targets, masks, p = drawn(20_000, 0.5, -1.0)
     fitted = fit_calibration(targets, p, masks, 10)
     np.testing.assert_allclose(fitted.slopes, 0.5, atol=0.05)
@@ -60,11 +60,11 @@ def test_rare_species_share_a_curve_and_masked_cells_do_not_count() -> None:
     fitted = fit_calibration(targets, p, masks, 10)
     alone = fit_calibration(targets[:, :1], p[:, :1], masks[:, :1], 10)
     assert fitted.slopes[0] == alone.slopes[0] != fitted.slopes[1]
-    targets[rare, 1], p[rare, 1] = 1, 0.999  # lies, where the truth is unknown
+    targets[rare, 1], p[rare, 1] = 1, 0.999  # wrong values where the truth is unknown
     np.testing.assert_array_equal(fit_calibration(targets, p, masks, 10), fitted)
 
 
-def test_order_is_never_turned_round() -> None:
+def test_order_is_never_reversed() -> None:
     targets, masks, p = drawn(200, -1.0, 0.0)
     fitted = fit_calibration(targets, p, masks, 10)
     assert (fitted.slopes >= 0).all()

@@ -1,4 +1,4 @@
-"""Labels meet the windows that they belong to, and the scores of every level their place."""
+"""Labels are matched to their windows, and the scores of every level are put in tables."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_summary_of_several_seeds_has_mean_and_spread() -> None:
     assert found["l1_sd"] == 0
 
 
-def test_what_was_not_scored_is_absent_not_wrong() -> None:
+def test_missing_scores_are_left_out() -> None:
     levels = {"l1": _scored(POOR), "l2": _scored(GOOD)}
     assert "out_of_fold" not in summary({}, levels, list("aabb"), 5, seed=0)
     assert "soundscapes" not in summary(levels, {}, [], 5, seed=0)

@@ -1,4 +1,4 @@
-"""Networks rewritten for export give the same logits, and the ones they were made of stay."""
+"""Backbones rewritten for export give the same logits, and the originals stay unchanged."""
 
 import copy
 
@@ -17,12 +17,12 @@ def _image(channels: tuple[int, ...]) -> Tensor:
 
 
 def _trained(name: str) -> nn.Module:
-    """A backbone whose batch norms have seen something, so that its logits tell images apart."""
+    """A backbone whose batch norms have seen images, so that its logits differ between images."""
     torch.manual_seed(0)
     backbone: nn.Module = timm.create_model(name, num_classes=4)
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # the mean of all that it saw
+            module.momentum = None  # the mean over all batches so far
     with torch.no_grad():
         backbone(_image((0, 0, 1)))
     return backbone.eval()
@@ -60,7 +60,7 @@ def test_attention_of_efficientvit_is_replaced() -> None:
 
 
 class _Standardised(nn.Conv2d):
-    """A convolution whose filters are not used as they are stored."""
+    """A convolution that does not use its filters as stored."""
 
     def forward(self, x: Tensor) -> Tensor:
         deviation = self.weight.std(dim=(1, 2, 3), keepdim=True)
@@ -76,11 +76,11 @@ def test_a_first_layer_that_cannot_be_summed_gets_the_mel_twice(first: nn.Module
     torch.testing.assert_close(network(_image((0, 1))), backbone(_image((0, 0, 1))))
 
 
-@pytest.mark.parametrize("about", [None, {}, {"first_conv": None}, {"first_conv": ("0", "1")}])
+@pytest.mark.parametrize("config", [None, {}, {"first_conv": None}, {"first_conv": ("0", "1")}])
 def test_a_network_that_does_not_name_its_first_layer_gets_the_mel_twice(
-    about: dict[str, object] | None,
+    config: dict[str, object] | None,
 ) -> None:
     backbone = nn.Sequential(nn.Conv2d(3, 2, 3))
-    if about is not None:
-        backbone.pretrained_cfg = about  # type: ignore[assignment]
+    if config is not None:
+        backbone.pretrained_cfg = config  # type: ignore[assignment]
     torch.testing.assert_close(exportable(backbone)(_image((0, 1))), backbone(_image((0, 0, 1))))

@@ -1,4 +1,4 @@
-"""The exported file gives PyTorch's probabilities, for every backbone that the method names."""
+"""The exported file gives PyTorch's probabilities for every backbone of the method."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ BACKBONES = [
     "mobilenetv3_large_100",
     "tinynet_a",
     "mixnet_s",
-    "test_vit3",  # none of the method's, but a transformer
+    "test_vit3",  # not used by the method; a transformer
 ]
 
 
@@ -60,7 +60,7 @@ def model(
     graph: onnx.ModelProto, small_params: Params, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     path = tmp_path_factory.mktemp("model") / "birds.onnx"
-    about = {
+    metadata = {
         "species": [
             {"species": s, "scientific_name": s.title(), "common_name": f"{s} bird"}
             for s in SPECIES
@@ -68,7 +68,7 @@ def model(
         "sample_rate_hz": small_params.clips.sample_rate_hz,
         "clip_s": small_params.clips.clip_s,
     }
-    save(graph, about, path)
+    save(graph, metadata, path)
     return path
 
 
@@ -98,7 +98,7 @@ def test_every_backbone_of_the_method_is_exported(backbone: str, small_params: P
     model = create_classifier(train, mel, p.clips, SPECIES, 1)
     clips = np.concatenate([noise(6, p), probe_clips(p.clips)])
     model.train()
-    with torch.no_grad():  # else so little of the sound comes through that any graph would pass
+    with torch.no_grad():  # otherwise logits depend so little on the sound that any graph passes
         for _ in range(20):
             model(torch.from_numpy(clips))
     ensemble = Ensemble.of([model]).eval()
@@ -151,7 +151,7 @@ def test_score_difference_is_that_of_the_clips_whose_truth_is_known(
     assert found["parity"] == pytest.approx(0.85)
 
 
-def test_file_names_its_ends_and_holds_no_path_of_this_machine(model: Path) -> None:
+def test_file_names_input_and_output_and_holds_no_path_of_this_machine(model: Path) -> None:
     graph = onnx.load(model)
     assert [x.name for x in graph.graph.input] == ["waveform"]
     assert [x.name for x in graph.graph.output] == ["probabilities"]
@@ -180,7 +180,7 @@ def test_the_image_that_the_networks_see_has_a_name(
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_mel_stays_exact_in_bfloat16(model: Path, small_params: Params, threads: int) -> None:
-    """Networks alone are rounded; any number of clips goes through both halves."""
+    """Only the networks are rounded; any number of clips passes through both parts."""
     pytest.importorskip("openvino")
     detector = Detector(model, threads, "openvino-bf16")
     for count in (1, 3):
@@ -193,8 +193,8 @@ def test_same_models_same_bytes(
     model: Path, ensemble: Ensemble, small_params: Params, tmp_path: Path
 ) -> None:
     again = export(ensemble, small_params.mel, small_params.clips)
-    about = json.loads(onnx.load(model).metadata_props[0].value)
-    save(again, about, tmp_path / "again.onnx")
+    metadata = json.loads(onnx.load(model).metadata_props[0].value)
+    save(again, metadata, tmp_path / "again.onnx")
     assert (tmp_path / "again.onnx").read_bytes() == model.read_bytes()
 
 

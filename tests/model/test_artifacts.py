@@ -1,4 +1,4 @@
-"""What folds and backbones leave behind, put together."""
+"""The results of several folds and backbones are read as one."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ def test_folds_are_joined_and_backbones_of_a_fold_averaged(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     models = trained_models("l1", 0, ["one", "two"], [0, 1])
-    said = {"one": 0.2, "two": 0.6}
+    predicted = {"one": 0.2, "two": 0.6}
     for model in models:
-        probabilities = np.full((2, 1), said[model.backbone] + 0.1 * model.fold, np.float32)
+        probabilities = np.full((2, 1), predicted[model.backbone] + 0.1 * model.fold, np.float32)
         write_out_of_fold(model, OutOfFold([f"a{model.fold}", f"b{model.fold}"], probabilities))
     found = read_out_of_fold(models)
     assert found.recording_ids == ["a0", "b0", "a1", "b1"]
     np.testing.assert_allclose(found.probabilities[:, 0], [0.4, 0.4, 0.5, 0.5], rtol=1e-6)
 
 
-def test_models_that_left_nothing_are_named(
+def test_models_without_predictions_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Predictions come in the dataset's order, whatever the batches, in memory or on disk."""
+"""Predictions keep the dataset's order for every batch size, in memory and on disk."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_every_row_has_its_own_logits(tmp_path: Path, small_params: Params, batc
     on_disk = predict_to_disk(TwoModels(), Numbers(), 7, device, runtime, done.append)
     assert (max(done), sum(done)) == (min(batch, 7), 7)
     np.testing.assert_array_equal(on_disk, found)
-    assert list((tmp_path / "scratch").iterdir()) == []  # nameless
+    assert list((tmp_path / "scratch").iterdir()) == []  # the file has no name
 
 
 def test_sigmoid_does_not_overflow() -> None:

@@ -1,4 +1,4 @@
-"""Backbones, weights files and checkpoints: right, or refused with the reason."""
+"""Backbones, weights files and checkpoints either work or are refused with the reason."""
 
 from pathlib import Path
 
@@ -58,17 +58,19 @@ def test_ensemble_is_each_model_on_one_mel(small_params: Params) -> None:
 
 
 def test_unknown_backbone_names_near_ones(small_params: Params) -> None:
-    with pytest.raises(ModelError, match=r"efficientvit_b9.*no timm model.*efficientvit_b0"):
+    with pytest.raises(ModelError, match=r"efficientvit_b9.*not a timm model.*efficientvit_b0"):
         _create(small_params, backbone="efficientvit_b9")
 
 
-def test_a_name_may_have_the_tag_of_its_weights(small_params: Params) -> None:
+def test_a_backbone_name_may_include_the_tag_of_its_weights(small_params: Params) -> None:
     tagged = _create(small_params, backbone="mnasnet_small.lamb_in1k")
     assert tagged.backbone_name == "mnasnet_small.lamb_in1k"
 
 
-def test_a_transformer_is_told_the_size_of_its_images(tmp_path: Path, small_params: Params) -> None:
-    """It is made for 160 x 160."""
+def test_a_transformer_is_built_for_the_size_of_the_images(
+    tmp_path: Path, small_params: Params
+) -> None:
+    """The transformer's own size is 160 x 160."""
     waveforms = torch.randn(2, clip_samples(small_params.clips))
     mel = small_params.mel.model_copy(update={"n_mels": 32, "n_frames": 48})
     params = small_params.model_copy(update={"mel": mel})
@@ -79,7 +81,9 @@ def test_a_transformer_is_told_the_size_of_its_images(tmp_path: Path, small_para
     torch.testing.assert_close(loaded(waveforms), model(waveforms))
 
 
-def test_a_backbone_that_cannot_be_built_says_for_which_images(small_params: Params) -> None:
+def test_the_error_of_a_backbone_that_cannot_be_built_names_the_image_size(
+    small_params: Params,
+) -> None:
     with pytest.raises(ModelError, match=r"nest_tiny.* mel\.n_mels x mel\.n_frames = 32 x 33 \("):
         _create(small_params, backbone="nest_tiny")
 
@@ -107,8 +111,10 @@ def test_weights_file_fills_all_but_the_head(
     assert filled["classifier.weight"].shape[0] == 3
 
 
-def test_a_folder_of_weights_has_a_file_a_backbone(tmp_path: Path, small_params: Params) -> None:
-    """The counters of batch norms may be missing, as in many files."""
+def test_a_folder_of_weights_has_one_file_per_backbone(
+    tmp_path: Path, small_params: Params
+) -> None:
+    """The counters of batch norms may be missing, as they are in many files."""
     donor = {k: v for k, v in _donor(small_params).items() if "num_batches_tracked" not in k}
     save_file(donor, tmp_path / f"{small_params.train.backbone}.safetensors")
     filled = _create(small_params, seed=6, pretrained=str(tmp_path)).backbone.state_dict()
@@ -139,7 +145,7 @@ def test_weights_file_is_never_executed(tmp_path: Path, small_params: Params) ->
 
 
 @pytest.mark.parametrize("content", [torch.zeros(3), {"epoch": 3}])
-def test_a_weights_file_has_tensors_by_name(
+def test_a_weights_file_must_map_names_to_tensors(
     tmp_path: Path, small_params: Params, content: object
 ) -> None:
     torch.save(content, tmp_path / "w.pt")
@@ -148,12 +154,12 @@ def test_a_weights_file_has_tensors_by_name(
 
 
 def test_missing_files_say_how_to_get_them(tmp_path: Path, small_params: Params) -> None:
-    with pytest.raises(ModelError, match=r"train\.pretrained = .*no such file; name one"):
+    with pytest.raises(ModelError, match=r"train\.pretrained = .*no such file; set it to"):
         _create(small_params, pretrained=str(tmp_path / "none.safetensors"))
     with pytest.raises(ModelError, match=r"dvc repro.*dvc pull"):
         load_checkpoint(tmp_path / "none.safetensors", small_params.mel, small_params.clips)
     (tmp_path / "bad.safetensors").write_bytes(b"x" * 100)
-    with pytest.raises(ModelError, match="no checkpoint of this pipeline"):
+    with pytest.raises(ModelError, match="is not a checkpoint of this pipeline"):
         load_checkpoint(tmp_path / "bad.safetensors", small_params.mel, small_params.clips)
 
 

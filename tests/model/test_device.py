@@ -1,4 +1,4 @@
-"""How torch is set up, as far as a machine without a GPU can tell."""
+"""The set-up of torch, as far as a machine without a GPU can test it."""
 
 import pytest
 import torch
@@ -8,13 +8,13 @@ from birdclef.params import Params, ParamsError
 
 
 @pytest.mark.parametrize(
-    ("device", "there", "chosen"),
+    ("device", "has_cuda", "chosen"),
     [("auto", False, "cpu"), ("auto", True, "cuda"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
 )
-def test_what_has_no_deterministic_way_is_an_error_on_a_cpu_and_a_warning_on_a_gpu(
-    params: Params, monkeypatch: pytest.MonkeyPatch, device: str, there: bool, chosen: str
+def test_a_nondeterministic_operation_is_an_error_on_a_cpu_and_a_warning_on_a_gpu(
+    params: Params, monkeypatch: pytest.MonkeyPatch, device: str, has_cuda: bool, chosen: str
 ) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: there)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: has_cuda)
     runtime = params.runtime.model_copy(update={"device": device, "threads": 1})
     try:
         assert prepare(runtime).type == chosen
@@ -26,9 +26,7 @@ def test_what_has_no_deterministic_way_is_an_error_on_a_cpu_and_a_warning_on_a_g
         torch.use_deterministic_algorithms(True)
 
 
-def test_a_device_that_is_not_there_is_an_error(
-    params: Params, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_device_is_an_error(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ParamsError, match=r"runtime\.device = 'cuda', .*; set auto or cpu"):
         prepare(params.runtime.model_copy(update={"device": "cuda"}))

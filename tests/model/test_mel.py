@@ -1,4 +1,4 @@
-"""The front end against domain facts, an independent STFT, and its exportable twin."""
+"""The front end agrees with domain facts, an independent STFT, and its exportable twin."""
 
 import numpy as np
 import pytest
@@ -17,14 +17,16 @@ def _tone(params: Params, frequency_hz: float) -> torch.Tensor:
 
 
 def _band_edges_hz(params: Params) -> np.ndarray:
-    """Edges of the HTK mel bands, worked out by the textbook formula."""
+    """Edges of the HTK mel bands, from the textbook formula."""
     mel = params.mel
     low, high = (2595 * np.log10(1 + f / 700) for f in (mel.f_min, mel.f_max))
     return 700 * (10 ** (np.linspace(low, high, mel.n_mels + 2) / 2595) - 1)
 
 
 @pytest.mark.parametrize("frequency_hz", [440.0, 1000.0, 4000.0, 11000.0])
-def test_a_sine_lights_the_band_that_holds_it(params: Params, frequency_hz: float) -> None:
+def test_a_sine_is_brightest_in_the_band_that_contains_it(
+    params: Params, frequency_hz: float
+) -> None:
     image = LogMel(params.mel, params.clips)(_tone(params, frequency_hz))
     band = int(image[0, 0].mean(dim=1).argmax())
     edges = _band_edges_hz(params)
@@ -78,8 +80,8 @@ def test_image_is_scaled_decibels_twice_and_a_ramp(
     torch.testing.assert_close(image[:, 2], ramp)
 
 
-def test_nothing_is_softer_than_the_floor(params: Params) -> None:
-    """Beside a tone there are only rounding errors, far down; above the floor nothing changes."""
+def test_nothing_is_quieter_than_the_floor(params: Params) -> None:
+    """The other bands of a tone hold only rounding errors; above the floor nothing changes."""
     mel = params.mel.model_copy(update={"floor_db": -100.0})
     tone = _tone(params, 1000.0)
     whole = LogMel(mel, params.clips)(tone)[0, 0]
@@ -124,7 +126,7 @@ def test_exportable_twin_agrees(params: Params, small_params: Params) -> None:
 def test_exportable_twin_agrees_for_any_length(
     small_params: Params, n_fft: int, win_length: int
 ) -> None:
-    """Lengths with many divisors and with few, odd windows, and bands up to the last bin."""
+    """Lengths with many divisors and with few, odd windows, bands up to the last bin."""
     changed = {"n_fft": n_fft, "win_length": win_length, "f_min": 0.0}
     changed["f_max"] = small_params.clips.sample_rate_hz / 2
     mel, clips = small_params.mel.model_copy(update=changed), small_params.clips

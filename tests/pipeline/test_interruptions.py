@@ -36,7 +36,7 @@ def test_a_killed_repro_resumes(copy: Repository, victim: str) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     assert len(stages_run(shown)) == 1
-    assert "goes on after epoch" in shown
+    assert "resumes after epoch" in shown
     copy.run("birdclef", "verify")
     assert "up to date" in copy.run("dvc", "status", "train_l1")
 

@@ -84,5 +84,5 @@ def test_the_next_task_resumes_a_killed_one(queue: Repository) -> None:
     wait_until(lambda: list(queue.folder.glob(".resume/*.pt")))
     os.killpg(first, signal.SIGKILL)
     second = _start_task(queue, "second")
-    wait_until(lambda: "goes on after epoch" in queue.run("dvc", "queue", "logs", "second"))
+    wait_until(lambda: "resumes after epoch" in queue.run("dvc", "queue", "logs", "second"))
     os.killpg(second, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Stage `pseudo_label`: which teacher is whose, and what is said."""
+"""Stage `pseudo_label`: which teachers label for which student, and what the screen shows."""
 
 import io
 from pathlib import Path
@@ -36,7 +36,7 @@ def _run(
         written.append(np.concatenate(list(args[-1]), axis=1))  # type: ignore[call-overload]
 
     monkeypatch.setattr(pseudo_label, "load_params", lambda: params)
-    monkeypatch.setattr(pseudo_label, "drop_others", lambda *_: None)
+    monkeypatch.setattr(pseudo_label, "drop_unlisted", lambda *_: None)
     monkeypatch.setattr(pseudo_label, "load_ensemble", load_ensemble)
     monkeypatch.setattr(pseudo_labels, "read_windows", lambda *_: windows)
     monkeypatch.setattr(pseudo_label, "predict_to_disk", predict)
@@ -70,7 +70,7 @@ def test_a_student_learns_from_its_own_folds_teachers(
     assert said.rstrip().endswith(" windows per second")
 
 
-def test_without_soundscapes_it_is_said_what_can_be_done(
+def test_without_soundscapes_the_error_says_what_to_do(
     small_params: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

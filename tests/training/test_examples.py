@@ -21,7 +21,7 @@ def test_rare_species_are_repeated_up_to_the_minimum(labels: list[str], minimum:
 
 
 def test_an_epoch_shows_every_clip_once_and_windows_to_the_ratio() -> None:
-    batches = EpochBatches(np.arange(100, 120), 4, n_windows=7, windows_a_batch=6, seed=1)
+    batches = EpochBatches(np.arange(100, 120), 4, n_windows=7, windows_per_batch=6, seed=1)
     drawn = list(batches)
     assert len(drawn) == len(batches) == 5
     clips = [d.row for batch in drawn for d in batch if d.kind == "clip"]

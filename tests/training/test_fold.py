@@ -1,4 +1,4 @@
-"""What one fold is trained with, and what the screen says meanwhile."""
+"""Inputs and parameters of training one fold, and its progress on the screen."""
 
 import io
 import re
@@ -36,7 +36,7 @@ class _StoppedError(Exception):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Inputs that a resumed run must find unchanged, and nothing else."""
+    """A folder with the input files that a resumed run must find unchanged, and nothing else."""
     folder = tmp_path_factory.mktemp("repository")
     for file in INPUT_FILES:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +59,8 @@ def labeled(tmp_path_factory: pytest.TempPathFactory, small_params: Params) -> L
 
 def _fold_params(params: Params, **level: object) -> FoldParams:
     changed = params.train_l1.model_copy(update=level)
-    train = params.train.model_copy(update={"batch": 4})  # three steps an epoch
-    runtime = params.runtime.model_copy(update={"threads": 1})  # quicker for so small a model
+    train = params.train.model_copy(update={"batch": 4})  # three steps per epoch
+    runtime = params.runtime.model_copy(update={"threads": 1})  # faster for such a small model
     return FoldParams(train, changed, params.mel, params.clips, runtime)
 
 
@@ -145,7 +145,7 @@ def test_no_parameter_of_training_is_ignored(
     section: str,
     changes: dict[str, Any],
 ) -> None:
-    """Every one leaves other weights; that they are the right ones is tested beside each part."""
+    """Each change gives other weights; the tests of each part check that they are right."""
     if section == "mixup":
         section, changes = "level", {"mixup": MixupParams(**(MIXUP | changes))}
     params = base._replace(**{section: getattr(base, section).model_copy(update=changes)})
@@ -154,7 +154,7 @@ def test_no_parameter_of_training_is_ignored(
     assert _checkpoint(labeled._replace(clips=read), params) != base_checkpoint
 
 
-def test_a_model_has_the_backbone_that_it_is_named_by(
+def test_a_model_has_the_backbone_that_its_path_names(
     labeled: LabeledData, base: FoldParams
 ) -> None:
     model = TrainedModel("l1", 0, "test_resnet", 1)
@@ -212,7 +212,7 @@ def test_seeds_are_the_recipes_plus_the_fold(
 def resume_key(
     labeled: LabeledData, base: FoldParams, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., str]:
-    """By what a training would look for a state to go on from, and no training."""
+    """The key by which a training run would look for a saved state; nothing is trained."""
     keys: list[str] = []
 
     def resume_point(_: Path, key: str) -> None:
@@ -239,7 +239,7 @@ def resume_key(
     return key
 
 
-def test_a_run_on_another_device_does_not_go_on_from_this_one(
+def test_a_run_does_not_resume_on_another_device(
     resume_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = resume_key()
@@ -248,7 +248,7 @@ def test_a_run_on_another_device_does_not_go_on_from_this_one(
     assert resume_key() != here
 
 
-def test_a_run_goes_on_only_from_its_own_params_and_data(
+def test_a_run_resumes_only_with_its_own_params_and_data(
     resume_key: Callable[..., str], tmp_path: Path
 ) -> None:
     keys = [
@@ -275,10 +275,10 @@ def test_a_run_goes_on_only_from_its_own_params_and_data(
     assert resume_key(runtime={"workers": 3, "jobs": 3}) == keys[0]
 
 
-def test_windows_are_learnt_from_as_told(
+def test_training_depends_on_the_ratio_and_labels_of_windows(
     labeled: LabeledData, base: FoldParams, base_checkpoint: bytes
 ) -> None:
-    """Two ratios, and the same windows with other labels, leave other weights."""
+    """Another ratio, or other labels for the same windows, give other weights."""
 
     def student(ratio: float, label: float) -> bytes:
         windows = [labeled.clips[i] for i in range(4)]
@@ -338,7 +338,7 @@ def test_each_stage_hands_on_its_own_section(
 def _shown(
     labeled: LabeledData, params: FoldParams, patch: pytest.MonkeyPatch, terminal: int | None
 ) -> str:
-    """What train_fold shows; `terminal`: columns of one."""
+    """What train_fold prints; `terminal` is the width of a terminal, None if there is none."""
     screen = io.StringIO()
     console = Console(
         file=screen, force_terminal=terminal is not None, width=terminal, color_system=None
@@ -353,7 +353,7 @@ def _shown(
 LINE = r"loss \d\.\d{4} ROC-AUC [01]\.\d{3} \d+ images/s epoch \d/5"
 
 
-def test_elsewhere_than_on_a_terminal_there_are_a_few_plain_lines(
+def test_without_a_terminal_a_few_plain_lines_are_printed(
     labeled: LabeledData, small_params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = _shown(labeled, _fold_params(small_params, epochs=5), monkeypatch, terminal=None)
@@ -371,7 +371,7 @@ def test_elsewhere_than_on_a_terminal_there_are_a_few_plain_lines(
         (80, r"l1 seed 0 .*… 0:00:00 loss \d\.\d{4} ROC-AUC [01]\.\d{3} .*"),
     ],
 )
-def test_on_a_terminal_one_line_is_drawn_anew(
+def test_on_a_terminal_one_line_is_redrawn(
     labeled: LabeledData,
     small_params: Params,
     monkeypatch: pytest.MonkeyPatch,
@@ -384,7 +384,7 @@ def test_on_a_terminal_one_line_is_drawn_anew(
     assert re.search(line, last)
 
 
-def test_a_run_that_goes_on_starts_the_line_where_it_was(
+def test_progress_of_a_resumed_run_starts_where_the_killed_run_stopped(
     labeled: LabeledData, small_params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params, save = _fold_params(small_params, epochs=5), ResumePoint.save
@@ -399,6 +399,6 @@ def test_a_run_that_goes_on_starts_the_line_where_it_was(
         _shown(labeled, params, monkeypatch, terminal=None)
     monkeypatch.setattr(ResumePoint, "save", save)
     first, *lines = _shown(labeled, params, monkeypatch, terminal=None).splitlines()
-    assert first.endswith("goes on after epoch 3")
+    assert first.endswith("resumes after epoch 3")
     done = [re.sub(r".*: (\S+).* epoch (\S+).*", r"\1 \2", line) for line in lines]
     assert done == ["12/15 4/5", "15/15 5/5"]

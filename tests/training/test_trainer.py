@@ -80,7 +80,7 @@ class _KilledError(Exception):
 
 
 def _in_mixed_precision(trainer: Trainer) -> Trainer:
-    """The trainer as on a GPU; the lower precision of a CPU is bfloat16."""
+    """Let the trainer run as on a GPU; the lower precision of a CPU is bfloat16."""
     trainer.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=2)
     return trainer
 
@@ -174,14 +174,14 @@ def test_a_very_short_training_starts_at_the_peak_and_ends_low(
 def test_the_schedule_has_as_many_steps_as_the_training(
     tmp_path: Path, small_params: Params
 ) -> None:
-    """12 clips, four a step, three epochs: the rate ends where it should with the ninth step."""
+    """12 clips, four per step, three epochs: the rate reaches its end at the ninth step."""
     trainer = _trainer(tmp_path, small_params, batch=4, weight_decay=0.3)
     assert trainer.schedule.total_steps == 9
     groups = trainer.optimizer.param_groups
     assert [group["weight_decay"] for group in groups] == [0.3, 0.0]
 
 
-def test_a_step_learns_from_what_mixing_gave(tmp_path: Path, small_params: Params) -> None:
+def test_a_step_learns_from_the_mixed_batch(tmp_path: Path, small_params: Params) -> None:
     """Loudness, then mixup with its targets and masks, then the masked loss."""
     trainer = _trainer(tmp_path, small_params, loudness_db=20.0)
     mixing = MixupParams(per="clip", probability=0.6, weight="uniform", min_weight=0.2)
@@ -206,7 +206,7 @@ def test_a_step_learns_from_what_mixing_gave(tmp_path: Path, small_params: Param
 def test_mixing_is_drawn_from_seed_and_epoch(
     tmp_path: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that neither two folds nor two epochs mix alike, and a resumed run mixes as it would."""
+    """Folds and epochs mix differently, and a resumed run mixes as if it was never stopped."""
     trainer, seeds = _trainer(tmp_path, small_params, batch=12), []
 
     def step(_: object, generator: torch.Generator) -> float:
@@ -234,7 +234,7 @@ class _Windows(Dataset[torch.Tensor]):
 def test_a_students_batch_has_windows_beside_its_clips(
     tmp_path: Path, small_params: Params
 ) -> None:
-    """Four clips and one and a half times as many windows, each with its own pseudo labels."""
+    """Four clips and 1.5 times as many windows, each window with its own pseudo labels."""
     clips = labeled_clips(tmp_path, small_params)
     pseudo_labels = np.linspace(0, 1, 10).reshape(5, 2).astype(np.float16)
     windows = _Windows(clip_samples(small_params.clips))
@@ -266,7 +266,7 @@ def test_rare_species_are_repeated_from_the_training_folds_only(
     assert not set(trainer.batches.clip_rows) & set(trainer.data.validation)
 
 
-def test_a_batch_larger_than_the_data_is_said_before_training(
+def test_a_batch_larger_than_the_data_is_an_error_before_training(
     tmp_path: Path, small_params: Params
 ) -> None:
     with pytest.raises(TrainingError, match=r"train\.batch = 64 is more than the 12 clips"):
@@ -287,7 +287,7 @@ def test_a_loss_that_is_no_number_stops_at_once(tmp_path: Path, small_params: Pa
     )
 
 
-def test_the_learning_rate_moves_with_every_step(tmp_path: Path, small_params: Params) -> None:
+def test_the_learning_rate_changes_at_every_step(tmp_path: Path, small_params: Params) -> None:
     trainer, rates = _trainer(tmp_path, small_params), []
     batch = [torch.randn(8, clip_samples(small_params.clips)), torch.rand(8, 2), torch.ones(8, 2)]
     for _ in range(3):
@@ -299,7 +299,7 @@ def test_the_learning_rate_moves_with_every_step(tmp_path: Path, small_params: P
 def test_gradients_that_overflow_on_and_on_stop_the_training(
     tmp_path: Path, small_params: Params
 ) -> None:
-    """Each such step is left out and the loss stays finite: nothing else would tell."""
+    """The scaler skips such steps and the loss stays finite, so nothing else would show it."""
     trainer = _trainer(tmp_path, small_params)
     trainer.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**-9, backoff_factor=1e-3)
     weight = next(trainer.classifier.backbone.parameters())
@@ -329,7 +329,7 @@ def test_a_gpu_trains_in_mixed_precision(
     assert scalers == [(device, mixed)]
 
 
-def test_clips_are_loaded_by_as_many_processes_as_told(
+def test_clips_are_loaded_by_runtime_workers_processes(
     tmp_path: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaders = []
@@ -356,10 +356,8 @@ def test_a_damaged_state_is_named(tmp_path: Path, small_params: Params) -> None:
             _trainer(tmp_path / "b", small_params).run(resume, lambda _: None)
 
 
-def test_a_running_mean_of_weights_is_kept_in_their_stead(
-    tmp_path: Path, small_params: Params
-) -> None:
-    """By hand: the first step's weights, then 0.75 of the mean so far and 0.25 of the newest."""
+def test_a_running_mean_replaces_the_last_weights(tmp_path: Path, small_params: Params) -> None:
+    """By hand: the weights after step one, then 0.75 of the mean so far and 0.25 of the newest."""
     trainer = _trainer(tmp_path, small_params, ema=0.75)
     generator = torch.Generator().manual_seed(0)
     seen = []
@@ -389,7 +387,7 @@ def test_gradients_are_clipped_by_value(tmp_path: Path, small_params: Params) ->
 def test_mixed_precision_clips_the_gradients_themselves_and_scores_in_full(
     tmp_path: Path, small_params: Params
 ) -> None:
-    """Scaled ones would be clipped 1024 times harder; the network is lowered, not the mel."""
+    """Scaled gradients would be clipped 1024 times harder; the mel stays in full precision."""
     level = small_params.train_l1.model_copy(update={"clip_grad": 1e-4})
     params = small_params.model_copy(update={"train_l1": level})
     trainer = _in_mixed_precision(_trainer(tmp_path, params))

@@ -1,8 +1,9 @@
-"""Probabilities that mean what they say, and the level at which a species is worth reporting.
+"""Calibrated probabilities, and the threshold at which a species is worth reporting.
 
-Fitted on out-of-fold predictions: one model of an ensemble heard each recording. What is exported
-is the mean of them all, which is a little surer than one; and focal recordings are richer in song
-than soundscapes. So a calibrated 0.9 is nearer to nine in ten than a raw one, and no promise.
+Both are fitted on out-of-fold predictions, where only one fold's models predict each recording. The
+exported file gives the mean over all folds, which is slightly more certain than one fold; and focal
+recordings contain more song than soundscapes. A calibrated 0.9 is therefore closer to nine in ten
+than a raw 0.9, but it is not a guarantee.
 """
 
 import numpy as np
@@ -14,13 +15,13 @@ from sklearn.metrics import precision_recall_curve
 from birdclef.common.arrays import Matrix
 from birdclef.common.probabilities import Curves, calibrate, logit
 
-_BINS = 15  # the usual number of reliability diagrams
+_BINS = 15  # the usual number of bins in a reliability diagram
 
 
 def _platt(logits: Matrix, targets: Matrix) -> tuple[float, float]:
-    """Slope and offset of a logistic regression on slightly softened targets.
+    """Fit slope and offset of a logistic regression on slightly softened targets.
 
-    Targets of 0 and 1 move inwards, so that a perfect separation has a finite fit.
+    Targets of 0 and 1 are moved inwards, so that perfectly separated data have a finite fit.
     Source: Platt 1999.
     """
     x = np.stack([logits, np.ones_like(logits)]).astype(np.float64)  # (2, row)
@@ -38,12 +39,12 @@ def _platt(logits: Matrix, targets: Matrix) -> tuple[float, float]:
         p = expit(fit @ x)
         return (x * (p * (1 - p))) @ x.T / rows
 
-    # Newton's steps converge quadratically: the digits that are written do not depend on rounding.
+    # Newton's method converges quadratically, so rounding does not change the digits written.
     found = minimize(
         loss, [0.0, frequency], method="trust-exact", jac=gradient, hess=hessian, tol=1e-10
     )
     slope, offset = found.x
-    if slope < 0:  # the best curve that does not reverse the order
+    if slope < 0:  # this is the best curve that does not reverse the order
         return 0.0, frequency
     return float(slope), float(offset)
 
@@ -51,14 +52,14 @@ def _platt(logits: Matrix, targets: Matrix) -> tuple[float, float]:
 def fit_calibration(
     targets: Matrix, probabilities: Matrix, masks: Matrix, min_positives: int
 ) -> Curves:
-    """Fit every species that has enough recordings, and one curve for all the others.
+    """Fit one curve per species with enough recordings, and a common curve for all others.
 
     Args:
         targets: (row, species), 0 or 1.
         probabilities: (row, species), out of fold.
         masks: (row, species), 0 where the truth is unknown.
-        min_positives: a species with fewer positive or negative rows gets the common curve, as
-            does one whose own curve would be flat.
+        min_positives: a species with fewer positive or fewer negative rows gets the common curve;
+            so does a species whose own curve would be flat.
     """
     logits, known = logit(probabilities.astype(np.float32)), masks > 0
     common = _platt(logits[known], targets[known])
@@ -79,7 +80,11 @@ def calibrate_held_out(
     folds: npt.NDArray[np.integer],
     min_positives: int,
 ) -> Matrix:
-    """Calibrate each fold by what was fitted on the others: (row, species), for an honest score."""
+    """Calibrate each fold with curves fitted on the other folds, for an unbiased score.
+
+    Returns:
+        (row, species) calibrated probabilities.
+    """
     calibrated = np.zeros(probabilities.shape, np.float32)
     for fold in np.unique(folds):
         rest, own = folds != fold, folds == fold
@@ -95,7 +100,7 @@ def calibration_error(targets: Matrix, probabilities: Matrix, masks: Matrix) -> 
         targets, probabilities, masks: (row, species); masked cells do not count.
 
     Returns:
-        0 (perfect) .. 1. Bins of equal size, since most probabilities lie near 0.
+        0 (perfect) .. 1. Bins have equally many cells because most probabilities are near 0.
     """
     known = masks > 0
     order = probabilities[known].argsort(kind="stable")
@@ -108,15 +113,15 @@ def calibration_error(targets: Matrix, probabilities: Matrix, masks: Matrix) -> 
 def thresholds_at_precision(
     targets: Matrix, probabilities: Matrix, masks: Matrix, precision: float, min_positives: int
 ) -> Matrix:
-    """Lowest probability of each species at which this share of detections is right.
+    """Find the lowest threshold of each species at which detections reach a precision.
 
     Args:
         targets, probabilities, masks: (row, species), out of fold.
-        precision: 0..1, true detections among all at or above the threshold.
-        min_positives: a species with fewer positive rows has no threshold.
+        precision: 0..1, share of correct detections among all at or above the threshold.
+        min_positives: a species with fewer positive rows gets no threshold.
 
     Returns:
-        (species,), NaN where the rows are too few or no threshold reaches the precision.
+        (species,), NaN where there are too few rows or no threshold reaches the precision.
     """
     found = np.full(targets.shape[1], np.nan)
     for s in range(targets.shape[1]):
@@ -124,7 +129,7 @@ def thresholds_at_precision(
         target, p = targets[known, s], probabilities[known, s]
         if not target.any() or target.sum() < min_positives:
             continue
-        reached, _, thresholds = precision_recall_curve(target, p)  # thresholds rise
+        reached, _, thresholds = precision_recall_curve(target, p)  # in ascending order
         good = thresholds[reached[:-1] >= precision]
         if len(good):
             found[s] = good[0]

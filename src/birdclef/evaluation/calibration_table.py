@@ -1,4 +1,4 @@
-"""Calibration between the stages: what `evaluate` finds out, and `export_onnx` puts in the file."""
+"""The table of calibration: `evaluate` writes it, `export_onnx` puts it in the model file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +18,8 @@ from birdclef.evaluation.scores import Scored
 COLUMNS = ("species", "positives", "slope", "offset", "threshold")
 
 
-def _known(scored: Scored) -> Scored:
-    """The first seed, which is the one that is exported, with masks."""
+def _exported_seed(scored: Scored) -> Scored:
+    """Select the first seed, which is the exported one, and fill in masks if there are none."""
     masks = np.ones_like(scored.targets) if scored.masks is None else scored.masks
     return scored._replace(probabilities=scored.probabilities[:1], masks=masks)
 
@@ -27,21 +27,20 @@ def _known(scored: Scored) -> Scored:
 def calibration_scores(
     out_of_fold: Scored | None, min_positives: int
 ) -> dict[str, dict[str, float]]:
-    """Calibration error before and after, each fold calibrated by the others.
+    """Calibration error before and after each fold is calibrated with curves of the other folds.
 
     Args:
-        out_of_fold: of the level that is exported; None: nothing was held out.
-        min_positives: as of fit_calibration.
+        out_of_fold: predictions of the exported level; None if nothing was held out.
+        min_positives: as in `fit_calibration`.
 
     Returns:
-        `calibration`: `before` and `after`, 0..1; nothing where nothing was held out, or only one
-        fold was.
+        `calibration` with `before` and `after`, 0..1; empty if fewer than two folds were held out.
     """
     if out_of_fold is None or out_of_fold.folds is None or len(np.unique(out_of_fold.folds)) < 2:
         return {}
-    targets, (raw,), masks, folds = _known(out_of_fold)
-    assert masks is not None  # _known has seen to both
-    assert folds is not None
+    targets, (raw,), masks, folds = _exported_seed(out_of_fold)
+    assert masks is not None  # filled in by _exported_seed
+    assert folds is not None  # checked above
     after = calibrate_held_out(targets, raw, masks, folds, min_positives)
     errors = {"before": raw, "after": after}
     return {
@@ -54,15 +53,15 @@ def calibration_scores(
 def calibration_table(
     species: Sequence[str], out_of_fold: Scored | None, min_positives: int, precision: float
 ) -> pd.DataFrame:
-    """COLUMNS: of each species its recordings, its curve, and its threshold on raw probabilities.
+    """Table of COLUMNS, one row per species: positive recordings, curve, threshold.
 
-    No row where nothing was held out; an empty threshold where the recordings are too few, or the
-    precision is never reached.
+    The threshold applies to raw probabilities. It is empty if a species has too few recordings or
+    never reaches the precision. The table has no rows if nothing was held out.
     """
     if out_of_fold is None:
         return pd.DataFrame(columns=list(COLUMNS))
-    targets, (raw,), masks, _ = _known(out_of_fold)
-    assert masks is not None
+    targets, (raw,), masks, _ = _exported_seed(out_of_fold)
+    assert masks is not None  # filled in by _exported_seed
     fitted = fit_calibration(targets, raw, masks, min_positives)
     thresholds = thresholds_at_precision(targets, raw, masks, precision, min_positives)
     columns = (species, ((targets > 0) & (masks > 0)).sum(axis=0), *fitted, thresholds)
@@ -70,7 +69,7 @@ def calibration_table(
 
 
 def read_calibration(path: Path, precision: float) -> Calibration | None:
-    """Read what `calibration_table` wrote; None where it has no row."""
+    """Read a table that `calibration_table` made; None if it has no rows."""
     table = pd.read_csv(path)
     if table.empty:
         return None

@@ -1,4 +1,4 @@
-"""What each level predicts: out of fold, and on the labelled soundscapes."""
+"""Predictions of each level: out of fold, and on the labelled soundscapes."""
 
 from birdclef.common.names import INDEX
 from birdclef.common.probabilities import sigmoid
@@ -18,11 +18,11 @@ from birdclef.model.batch_inference import predict_logits
 from birdclef.model.device import prepare
 from birdclef.params import ClipsParams, MelParams, ModelsParams, RuntimeParams
 
-Repeats = dict[str, list[list[TrainedModel]]]  # level -> seed -> its models
+Repeats = dict[str, list[list[TrainedModel]]]  # level -> one list of models per seed
 
 
 def listed_models(models: ModelsParams) -> Repeats:
-    """Every model that params.yaml lists."""
+    """List every model of params.yaml, by level and seed."""
     levels = ["l1", *(round_.students for round_ in models.rounds)]
     names = [backbones_of(x, models.teacher_backbones, models.student_backbones) for x in levels]
     return {
@@ -32,7 +32,7 @@ def listed_models(models: ModelsParams) -> Repeats:
 
 
 def out_of_fold(repeats: Repeats, labeled: LabeledData) -> dict[str, Scored]:
-    """Every recording that a fold held out."""
+    """Read each level's predictions for every recording that a fold held out."""
     row_of = {name: row for row, name in enumerate(labeled.clips.recording_ids)}
     scored = {}
     for level, seeds in repeats.items():
@@ -47,7 +47,7 @@ def out_of_fold(repeats: Repeats, labeled: LabeledData) -> dict[str, Scored]:
 def on_soundscapes(
     repeats: Repeats, species: list[str], mel: MelParams, clips: ClipsParams, runtime: RuntimeParams
 ) -> tuple[list[str], dict[str, Scored]]:
-    """Soundscape of each labelled window, and what each level says of the windows."""
+    """Predict the labelled windows with each level; also returns the soundscape of each window."""
     windows = read_windows("labeled", clips)
     labeled = label_windows(windows, read_labels(INDEX / "soundscape_labels.csv"))
     if labeled.empty:

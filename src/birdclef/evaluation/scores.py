@@ -1,4 +1,4 @@
-"""The truth to score against, and the tables of scores."""
+"""Predictions with their truth, and the tables of scores."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -12,37 +12,37 @@ from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc, roc_au
 
 
 class Scored(NamedTuple):
-    """What one level says, once a seed, and what is true."""
+    """Predictions of one level, once per seed, and the truth."""
 
     targets: Matrix  # (row, species)
-    probabilities: list[Matrix]  # of each seed
-    masks: Matrix | None = None  # 0 where the truth is not known; None: it is known everywhere
-    folds: npt.NDArray[np.integer] | None = None  # (row,), that held it out; None: none did
+    probabilities: list[Matrix]  # one (row, species) per seed
+    masks: Matrix | None = None  # 0 where the truth is unknown; None: it is known everywhere
+    folds: npt.NDArray[np.integer] | None = None  # (row,), which fold held it out; None: no fold
 
-    def of(self, rows: npt.NDArray[np.bool_]) -> "Scored":
-        """The same for some of the rows."""
+    def select(self, rows: npt.NDArray[np.bool_]) -> "Scored":
+        """Select some of the rows; folds are dropped."""
         masks = None if self.masks is None else self.masks[rows]
         return Scored(self.targets[rows], [p[rows] for p in self.probabilities], masks)
 
-    def has_both(self) -> bool:
-        """Whether any species is heard in one row and not in another: else there is no score."""
+    def has_score(self) -> bool:
+        """Whether a species has both positive and negative rows; otherwise there is no ROC-AUC."""
         known = np.ones_like(self.targets) if self.masks is None else self.masks
-        heard, silent = ((self.targets == value) & (known > 0) for value in (1, 0))
-        return bool((heard.any(axis=0) & silent.any(axis=0)).any())
+        positive, negative = ((self.targets == value) & (known > 0) for value in (1, 0))
+        return bool((positive.any(axis=0) & negative.any(axis=0)).any())
 
     def macro_roc_auc(self) -> list[float]:
-        """Of each seed."""
+        """Macro ROC-AUC of each seed."""
         return [macro_roc_auc(self.targets, p, self.masks) for p in self.probabilities]
 
     def roc_auc_per_species(self) -> Matrix:
-        """(species,) mean over seeds; NaN without positives or negatives."""
+        """ROC-AUC per species, (species,): mean over seeds; NaN without positives or negatives."""
         scores = [roc_auc_per_species(self.targets, p, self.masks) for p in self.probabilities]
         return np.mean(scores, axis=0)
 
 
 def _mean_and_spread(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Mean over seeds and, where there are several, the standard deviation of a sample."""
-    values = {name: float(np.mean(of_seeds)) for name, of_seeds in scores.items()}
+    """Mean over seeds and, if there are several seeds, the sample standard deviation."""
+    values = {name: float(np.mean(per_seed)) for name, per_seed in scores.items()}
     if len(next(iter(scores.values()))) > 1:
         values |= {f"{name}_sd": float(np.std(s, ddof=1)) for name, s in scores.items()}
     return values
@@ -59,23 +59,26 @@ def summary(
     bootstraps: int,
     seed: int,
 ) -> dict[str, dict[str, float]]:
-    """Macro ROC-AUC of every level, the mean over seeds, with the spread where there are several.
+    """Macro ROC-AUC of every level: mean over seeds and, if there are several seeds, the spread.
 
-    `difference` is that of the last level from the first, on the labelled soundscapes, `low` and
-    `high` its 95 % interval over soundscapes.
+    `difference` is the score of the last level minus that of the first, on the labelled
+    soundscapes; `low` and `high` are the ends of its 95 % interval over soundscapes.
 
     Args:
-        out_of_fold: of each level; empty when nothing was held out.
-        soundscapes: of each level; empty when no soundscape is labelled.
-            Without a species that is heard here and not there, either has no score and is left out.
-        soundscape_ids: of each row of `soundscapes`.
-        bootstraps, seed: of the interval.
+        out_of_fold: predictions by level; empty if nothing was held out.
+        soundscapes: predictions by level; empty if no soundscape is labelled.
+        soundscape_ids: soundscape of each row of `soundscapes`.
+        bootstraps, seed: number of resamples for the interval, and their seed.
+
+    Returns:
+        `out_of_fold` and `soundscapes`; either is left out if no species has both positive and
+        negative rows.
     """
     metrics = {}
-    if out_of_fold and out_of_fold["l1"].has_both():
+    if out_of_fold and out_of_fold["l1"].has_score():
         scores = {level: scored.macro_roc_auc() for level, scored in out_of_fold.items()}
         metrics["out_of_fold"] = _rounded(_mean_and_spread(scores))
-    if soundscapes and soundscapes["l1"].has_both():
+    if soundscapes and soundscapes["l1"].has_score():
         scores = {level: scored.macro_roc_auc() for level, scored in soundscapes.items()}
         levels = list(scores)
         before, after = soundscapes[levels[0]], soundscapes[levels[-1]]
@@ -100,7 +103,7 @@ def _by_level(
     out_of_fold: Mapping[str, Scored],
     soundscapes: Mapping[str, Scored],
 ) -> pd.DataFrame:
-    """A row for each level and key; a score that there is not is an empty cell."""
+    """One row per level and key; a missing score is an empty cell."""
     tables = []
     for level in dict.fromkeys([*out_of_fold, *soundscapes]):
         table = pd.DataFrame({"level": level, **keys})
@@ -117,10 +120,10 @@ def levels_table(
     soundscapes: Mapping[str, Scored],
     soundscape_ids: Sequence[str],
 ) -> pd.DataFrame:
-    """Macro ROC-AUC at each level.
+    """Macro ROC-AUC of each level and seed.
 
-    Who chooses params by their score on the labelled soundscapes may do so on the even ones, the
-    first, third, ... by name, and report the odd ones.
+    To choose params by their score on labelled soundscapes, use the even soundscapes (the first,
+    third, ... by name), and report the score on the odd ones.
 
     Returns:
         Columns level, seed, out_of_fold, soundscapes, even_soundscapes, odd_soundscapes.
@@ -131,8 +134,8 @@ def levels_table(
         ("even_soundscapes", number % 2 == 0),
         ("odd_soundscapes", number % 2 == 1),
     ):
-        of_half = {level: scored.of(half).macro_roc_auc() for level, scored in soundscapes.items()}
-        scores = [of_half.get(level, [np.nan] * len(seeds)) for level in table["level"].unique()]
+        by_level = {name: each.select(half).macro_roc_auc() for name, each in soundscapes.items()}
+        scores = [by_level.get(level, [np.nan] * len(seeds)) for level in table["level"].unique()]
         table[column] = np.concatenate(scores) if scores else []
     return table
 
@@ -140,6 +143,6 @@ def levels_table(
 def species_table(
     species: Sequence[str], out_of_fold: Mapping[str, Scored], soundscapes: Mapping[str, Scored]
 ) -> pd.DataFrame:
-    """ROC-AUC of each species at each level: columns level, species, out_of_fold, soundscapes."""
+    """ROC-AUC per level and species: columns level, species, out_of_fold, soundscapes."""
     score = Scored.roc_auc_per_species
     return _by_level({"species": species}, score, out_of_fold, soundscapes)

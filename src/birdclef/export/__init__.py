@@ -1,1 +1,1 @@
-"""Trained models to one ONNX file, checked against PyTorch."""
+"""Export of trained models to one ONNX file, checked against PyTorch."""

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 
 class ExportableAttention(nn.Module):
-    """EfficientViT's linear attention without turning its heads, one scale at a time.
+    """EfficientViT's linear attention without transposing its heads, one scale at a time.
 
-    timm turns every head to (pixel, channel) and back, and joins the scales before that. Here heads
-    stay (channel, pixel), as the convolutions give and take them. With Q and K after ReLU, and
-    k the sum of K over pixels,
+    timm joins the scales, then transposes every head to (pixel, channel) and back. Here the heads
+    stay (channel, pixel), the layout of the convolutions before and after. With Q and K after ReLU,
+    and k the sum of K over pixels,
 
         out = V K^T Q / (k^T Q + eps).
     """
@@ -40,7 +40,7 @@ class ExportableAttention(nn.Module):
 
 
 class RepeatedMel(nn.Module):
-    """(B, 2, mel, frame) of mel and ramp -> (B, 3, mel, frame), the mel twice as in training."""
+    """Repeat the mel as in training: (B, 2, mel, frame), mel and ramp -> (B, 3, mel, frame)."""
 
     def forward(self, image: Tensor) -> Tensor:
         return image[:, [0, 0, 1]]
@@ -55,24 +55,24 @@ def _replace_attention(module: nn.Module) -> None:
 
 
 def exportable(backbone: nn.Module) -> nn.Module:
-    """Copy a timm backbone into one that gives the same logits of an image without its second mel.
+    """Copy a timm backbone so that it gives the same logits for an image with only one mel.
 
-    The first convolution sees the mel twice: the sum of its two filters sees it once. Attention of
-    EfficientViT is computed in another order, see `ExportableAttention`. What is not known is left
-    as it is.
+    The first convolution sees the mel twice, so the sum of its two filters needs it only once. If
+    these filters cannot be summed, the mel is repeated instead. EfficientViT's attention is
+    computed in another order, see `ExportableAttention`. All other layers stay as they are.
 
     Args:
-        backbone: (B, 3, mel, frame) -> (B, species); not changed.
+        backbone: (B, 3, mel, frame) -> (B, species); it is not changed.
 
     Returns:
-        (B, 2, mel, frame) of mel and ramp -> (B, species).
+        (B, 2, mel, frame), mel and ramp -> (B, species).
     """
     network = copy.deepcopy(backbone)
     _replace_attention(network)
-    about = getattr(network, "pretrained_cfg", {})
-    name = about.get("first_conv")
+    config = getattr(network, "pretrained_cfg", {})
+    name = config.get("first_conv")
     first = network.get_submodule(name) if isinstance(name, str) and name else None
-    # other subclasses change the weights on their way, where a sum is not the same
+    # other subclasses transform their weights in forward, so filters cannot be summed beforehand
     if (
         isinstance(first, nn.Conv2d)
         and type(first) in (nn.Conv2d, Conv2dSame)

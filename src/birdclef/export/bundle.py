@@ -1,4 +1,4 @@
-"""From trained folds to a model file that knows its species, input and scores."""
+"""From trained folds to a model file that also holds its species, input format and scores."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from birdclef.model.artifacts import (
 )
 from birdclef.params import ClipsParams, ExportOnnxParams, MelParams, Params
 
-_CLIPS = 256  # of real recordings, spread over all of them
+_CLIPS = 256  # clips of real recordings that are compared, spread evenly over all recordings
 
 
 def write_model(
@@ -30,48 +30,48 @@ def write_model(
     metadata: Mapping[str, Any],
     out: Path,
 ) -> dict[str, float]:
-    """Write trained models as one ONNX file, once it is seen to give PyTorch's probabilities.
+    """Write trained models as one ONNX file, after checking its probabilities against PyTorch's.
 
     Args:
-        models: whose mean the file gives.
-        clips, mel: its input.
-        limits: how far from PyTorch it may be, and the licence note.
-        metadata: what else the file carries; `metrics` gets `onnx`.
-        out: the file.
+        models: models to average.
+        clips, mel: format of the input.
+        limits: largest differences allowed from PyTorch, and the licence note.
+        metadata: further metadata of the file; `onnx` is added to its `metrics`.
+        out: path of the file.
 
     Returns:
-        How far it is from PyTorch, `parity` and `auc_parity`, and its size, `model_mb`.
+        Differences from PyTorch, `parity` and `auc_parity`, and the file's size, `model_mb`.
 
     Raises:
-        ParityError: too far; nothing is written.
-        FileNotFoundError: a model, or the index, is not there.
+        ParityError: a difference is above its limit; nothing is written.
+        FileNotFoundError: a model or the index is missing.
     """
     ensemble = load_ensemble(models, mel, clips)
     graph = export(ensemble, mel, clips)
     labeled = load_labeled(clips).clips
-    chosen = np.unique(np.linspace(0, len(labeled) - 1, _CLIPS).round().astype(int))
-    real = np.stack([labeled[int(i)].numpy() for i in chosen])
+    rows = np.unique(np.linspace(0, len(labeled) - 1, _CLIPS).round().astype(int))
+    real = np.stack([labeled[int(i)].numpy() for i in rows])
     waveforms = np.concatenate([real, probe_clips(clips)])
-    found = parity(ensemble, graph, waveforms, labeled.targets[chosen])
-    require_parity(found, limits.max_difference, limits.max_auc_difference)
-    found = {name: round(value, 9) for name, value in found.items()}
-    whole = {
+    differences = parity(ensemble, graph, waveforms, labeled.targets[rows])
+    require_parity(differences, limits.max_difference, limits.max_auc_difference)
+    differences = {name: round(value, 9) for name, value in differences.items()}
+    all_metadata = {
         "species": read_species(INDEX / "species.csv").to_dict("records"),
         "sample_rate_hz": clips.sample_rate_hz,
         "clip_s": clips.clip_s,
         "mel": mel.model_dump(),
         **metadata,
-        "metrics": metadata.get("metrics", {}) | {"onnx": found},
+        "metrics": metadata.get("metrics", {}) | {"onnx": differences},
         "licence": limits.licence,
     }
-    save(graph, whole, out)
-    return found | {"model_mb": round(out.stat().st_size / 1e6, 3)}
+    save(graph, all_metadata, out)
+    return differences | {"model_mb": round(out.stat().st_size / 1e6, 3)}
 
 
 def write_folds(
     params: Params, level: str, seed: int, folds: Sequence[int], out: Path
 ) -> dict[str, float]:
-    """Write some folds of a level alone, with every backbone of it; the rest as `write_model`."""
+    """Write only some folds of a level, with all backbones of the level; see `write_model`."""
     lists = params.models.teacher_backbones, params.models.student_backbones
     names = backbones_of(level, *lists)
     backbones = [backbone_name(name, params.train.backbone) for name in names]

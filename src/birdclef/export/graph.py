@@ -1,4 +1,4 @@
-"""The exported file: waveform in, probabilities out, every student inside, one mel for all."""
+"""The exported graph: waveform in, probabilities out; all students share one mel."""
 
 import io
 import json
@@ -25,7 +25,10 @@ from birdclef.model.classifier import Ensemble
 from birdclef.params import ClipsParams, MelParams
 
 OPSET = 20
-_SCOPES, _FRONT_END = "pkg.torch.onnx.name_scopes", "'ensemble.front_end'"  # the exporter's notes
+_SCOPES, _FRONT_END = (
+    "pkg.torch.onnx.name_scopes",
+    "'ensemble.front_end'",
+)  # written by the exporter
 
 
 class ParityError(RuntimeError):
@@ -33,7 +36,7 @@ class ParityError(RuntimeError):
 
 
 class MeanProbabilities(nn.Module):
-    """(B, sample) -> (B, species): the mean of the models' probabilities."""
+    """Mean of the models' probabilities: (B, sample) -> (B, species)."""
 
     def __init__(self, ensemble: Ensemble) -> None:
         super().__init__()
@@ -44,7 +47,7 @@ class MeanProbabilities(nn.Module):
 
 
 def _name_image(model: onnx.ModelProto) -> None:
-    """Name what the front end hands to the networks, so that an engine can part them there."""
+    """Name the front end's output, so that an engine can split front end and networks there."""
     nodes = model.graph.node
     scopes = [{item.key: item.value for item in node.metadata_props} for node in nodes]
     inside = [_FRONT_END in scope.get(_SCOPES, "") for scope in scopes]
@@ -54,8 +57,8 @@ def _name_image(model: onnx.ModelProto) -> None:
             names[:] = [IMAGE if name == old else name for name in names]
 
 
-def _without_traces(model: onnx.ModelProto) -> None:
-    """Drop the exporter's notes: they hold source paths of the machine that it ran on."""
+def _drop_annotations(model: onnx.ModelProto) -> None:
+    """Drop the exporter's annotations, because they contain source paths of this machine."""
     for item in [*model.graph.node, *model.graph.value_info, *model.graph.initializer]:
         item.ClearField("metadata_props")
         item.ClearField("doc_string")
@@ -69,7 +72,7 @@ def _without_traces(model: onnx.ModelProto) -> None:
 def export(ensemble: Ensemble, mel: MelParams, clips: ClipsParams) -> onnx.ModelProto:
     """Trace an ensemble into one checked ONNX graph with a free batch size.
 
-    Input `waveform`: float32 (B, sample) at clips.sample_rate_hz, any level. Output
+    Input `waveform`: float32 (B, sample) at clips.sample_rate_hz, of any loudness. Output
     `probabilities`: float32 (B, species).
     """
     networks = [exportable(backbone) for backbone in ensemble.backbones]
@@ -77,7 +80,7 @@ def export(ensemble: Ensemble, mel: MelParams, clips: ClipsParams) -> onnx.Model
     model = MeanProbabilities(twin).cpu().eval()
     example = torch.zeros(2, clip_samples(clips))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter's own internals
+        warnings.simplefilter("ignore")  # warnings concern the exporter's internals
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
             model,
@@ -93,13 +96,13 @@ def export(ensemble: Ensemble, mel: MelParams, clips: ClipsParams) -> onnx.Model
         )
         graph = onnx.load(path)
     _name_image(graph)
-    _without_traces(graph)
+    _drop_annotations(graph)
     onnx.checker.check_model(graph, full_check=True)
     return graph
 
 
 def save(graph: onnx.ModelProto, metadata: Mapping[str, Any], path: Path) -> None:
-    """Write the graph with `metadata` as JSON inside, under the key `birdclef`."""
+    """Write the graph to a file that also holds `metadata` as JSON, under the key `birdclef`."""
     onnx.helper.set_model_props(graph, {METADATA: json.dumps(metadata, ensure_ascii=False)})
     buffer = io.BytesIO()
     onnx.save_model(graph, buffer)
@@ -107,7 +110,7 @@ def save(graph: onnx.ModelProto, metadata: Mapping[str, Any], path: Path) -> Non
 
 
 def probe_clips(clips: ClipsParams, seed: int = 0) -> npt.NDArray[np.float32]:
-    """Hard cases for parity, (case, sample): silence, noise, clipping, quiet, loud, a pure tone."""
+    """Hard cases for parity, (case, sample): silence, noise, clipped, quiet, loud, a pure tone."""
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(clip_samples(clips))
     tone = np.sin(2 * np.pi * 3000 * np.arange(len(noise)) / clips.sample_rate_hz)
@@ -118,13 +121,13 @@ def probe_clips(clips: ClipsParams, seed: int = 0) -> npt.NDArray[np.float32]:
 def both_probabilities(
     ensemble: Ensemble, graph: onnx.ModelProto, waveforms: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """(clip, species) probabilities of PyTorch and of ONNX Runtime."""
+    """Compute the probabilities of PyTorch and of ONNX Runtime, each (clip, species)."""
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     reference = MeanProbabilities(ensemble).cpu().eval()
     expected, found = [], []
-    for start in range(0, len(waveforms), 16):  # flat memory however many there are
+    for start in range(0, len(waveforms), 16):  # batches keep memory use flat
         batch = waveforms[start : start + 16]
         with torch.inference_mode():
             expected.append(reference(torch.from_numpy(batch)).numpy())
@@ -138,12 +141,12 @@ def parity(
     waveforms: npt.NDArray[np.float32],
     targets: npt.NDArray[np.float32],
 ) -> dict[str, float]:
-    """How far the exported model is from PyTorch.
+    """Measure how far the exported model is from PyTorch.
 
     Args:
-        ensemble, graph: the same model twice.
-        waveforms: (clip, sample), real ones first.
-        targets: (real clip, species) of 0 and 1; the clips after these have no truth.
+        ensemble, graph: the same model, in PyTorch and as an ONNX graph.
+        waveforms: (clip, sample), real clips first.
+        targets: (real clip, species), 0 or 1; the other clips have no known truth.
 
     Returns:
         `parity`, the largest absolute difference of a probability, and `auc_parity`, the absolute
@@ -157,10 +160,10 @@ def parity(
 
 
 def require_parity(found: Mapping[str, float], max_difference: float, max_auc: float) -> None:
-    """Refuse a graph that is not PyTorch's model.
+    """Refuse a graph whose results differ too much from PyTorch's.
 
     Raises:
-        ParityError: names what differs, the limit, and its key.
+        ParityError: a difference is above its limit; the message names the limit and its key.
     """
     rules = (
         ("parity", "in a probability", "max_difference", max_difference),

@@ -1,7 +1,7 @@
-"""The front end as the exported file computes it: matrix products in place of an FFT operator.
+"""The front end as the exported file computes it: matrix products instead of an FFT operator.
 
-ONNX Runtime does this many times faster than its STFT operator; the two front ends agree to 1e-5
-of the image. The mel is there once: exportable_network.py makes networks that take it so.
+ONNX Runtime computes these many times faster than its STFT operator. The two front ends agree to
+1e-5 of the image. The image contains the mel only once; export/backbone.py adapts the backbones.
 """
 
 from math import isqrt, log
@@ -14,16 +14,16 @@ from birdclef.params import ClipsParams, MelParams
 
 
 class ExportableLogMel(LogMel):
-    """`LogMel` without an FFT operator: one step of Cooley and Tukey, as matrix products.
+    """`LogMel` without an FFT operator: one Cooley-Tukey step, as matrix products.
 
-    With n_fft = P Q, sample n = Q a + b of a frame and bin k = c + P d, the spectrum is
+    Let n_fft = P Q. For sample n = Q a + b of a frame and bin k = c + P d, the spectrum is
 
         X(c + P d) = sum_b exp(-2 pi i b (c + P d) / n_fft) Y(c, b)
         Y(c, b)    = sum_a exp(-2 pi i a c / P) x(Q a + b),
 
-    a quarter of the products of a plain transform. Sound is real, so that c up to P / 2 gives
-    every bin or its mirror image n_fft - k; columns d that no mel band uses are left out. The
-    window may start at sample 0: where it lies in the frame leaves no trace in the power.
+    which takes a quarter of the products of a plain transform. Sound is real, so c up to P / 2
+    gives every bin k or its mirror image n_fft - k. Columns d that no mel band uses are left out.
+    The window may start at sample 0, because its position in the frame does not affect the power.
     """
 
     window: Tensor
@@ -41,9 +41,9 @@ class ExportableLogMel(LogMel):
         c, d = torch.arange(p // 2 + 1), torch.arange(self.q)
         bins = c[:, None] + p * d  # (c, d)
         bands = self.filters.fb[torch.minimum(bins, mel.n_fft - bins)]
-        bands[((2 * c) % p == 0)[:, None] & (2 * bins > mel.n_fft)] = 0  # met twice: count once
+        bands[((2 * c) % p == 0)[:, None] & (2 * bins > mel.n_fft)] = 0  # count duplicates once
         used = bands.sum(dim=(0, 2)).nonzero().squeeze(1)
-        # float64 until the end: the angles reach many turns
+        # float64 until the end, because the angles reach many turns
         first = 2 * torch.pi / p * c[:, None].double() * torch.arange(n_rows)  # (c, a)
         second = 2 * torch.pi / mel.n_fft * d[:, None].double() * bins[:, None, used]  # (c, b, d)
         cosine, sine = second.cos(), second.sin()
@@ -59,25 +59,25 @@ class ExportableLogMel(LogMel):
             self.register_buffer(name, table.float(), persistent=False)
 
     def _frames(self, waveforms: Tensor) -> Tensor:
-        """(B, sample) -> (B, frame, length of `window`), centred, reflected at both ends.
+        """Cut into centred frames, reflected at both ends: (B, sample) -> (B, frame, sample).
 
-        Frames are cut without a gather: blocks of one hop, each frame being a block and the
-        start of those after it.
+        A frame is as long as `window`. Frames are cut without a gather operator: the sound is split
+        into blocks of one hop, and a frame is one block plus the start of the blocks after it.
 
             padded   |--hop--|--hop--|--hop--|--hop--|
             frame 0  |----window-----|
             frame 1          |----window-----|
         """
-        # torch.stft centres frames of n_fft; the window lies in their middle
+        # torch.stft centres frames of n_fft samples, with the window in the middle of each frame
         before = self.n_fft // 2 - (self.n_fft - self.win_length) // 2
         width = len(self.window)
-        after = -(-width // self.hop)  # blocks that one frame reaches over
-        length = (self.n_frames - 1 + after) * self.hop
-        behind = max(0, length - before - waveforms.shape[1])
-        padded = nn.functional.pad(waveforms.unsqueeze(1), (before, behind), mode="reflect")
+        span = -(-width // self.hop)  # number of blocks that one frame reaches over
+        length = (self.n_frames - 1 + span) * self.hop
+        after = max(0, length - before - waveforms.shape[1])
+        padded = nn.functional.pad(waveforms.unsqueeze(1), (before, after), mode="reflect")
         padded = padded.squeeze(1)[:, :length]
-        blocks = padded.reshape(-1, self.n_frames - 1 + after, self.hop)
-        starts = range(after)
+        blocks = padded.reshape(-1, self.n_frames - 1 + span, self.hop)
+        starts = range(span)
         parts = [blocks[..., : width - i * self.hop][:, i : i + self.n_frames] for i in starts]
         return torch.cat(parts, dim=2)
 
@@ -90,9 +90,10 @@ class ExportableLogMel(LogMel):
         return (power.reshape(-1, self.n_frames, len(self.bands)) @ self.bands).transpose(1, 2)
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """(B, sample) -> (B, 2, mel, frame): the mel once, then the ramp.
+        """Turn clips into images with one mel: (B, sample) -> (B, 2, mel, frame), mel then ramp.
 
-        Power is divided by the variance, in place of the many more samples by its root.
+        The power is divided by the variance. This is cheaper than dividing the samples by the
+        standard deviation, because there are many more samples.
         """
         variance = waveforms.var(dim=1, correction=0).clamp(min=STD_FLOOR**2)
         power = self.mel_power(waveforms) / variance[:, None, None]

@@ -1,4 +1,4 @@
-"""What a trained model leaves behind, and where: one folder a model under models/trained/."""
+"""The files of each trained model, in one folder per model under models/trained/."""
 
 import io
 import shutil
@@ -16,36 +16,36 @@ from birdclef.common.names import TRAINED
 from birdclef.model.classifier import Ensemble, load_checkpoint
 from birdclef.params import ClipsParams, MelParams
 
-DEFAULT = "default"  # in the lists of backbones
+DEFAULT = "default"  # an entry of the lists of backbones that stands for train.backbone
 
 
 class TrainedModel(NamedTuple):
-    """One model of many, and its place under models/trained/."""
+    """One of the models to train, and the paths of its files under models/trained/."""
 
     level: str  # l1, l2, ...
-    seed: int  # of models.seeds
-    backbone: str  # of models.teacher_backbones or models.student_backbones
-    fold: int  # that it does not train on
+    seed: int  # from models.seeds
+    backbone: str  # from models.teacher_backbones or models.student_backbones
+    fold: int  # the fold that it does not train on
 
     @property
     def folder(self) -> Path:
-        """Where all of it lies."""
-        of_seed = TRAINED / self.level / f"seed_{self.seed}"
-        return of_seed / self.backbone / f"fold_{self.fold}"
+        """The folder of all its files."""
+        seed_folder = TRAINED / self.level / f"seed_{self.seed}"
+        return seed_folder / self.backbone / f"fold_{self.fold}"
 
     @property
     def checkpoint(self) -> Path:
-        """Its weights."""
+        """The file of its weights."""
         return self.folder / "model.safetensors"
 
     @property
     def out_of_fold(self) -> Path:
-        """Its predictions on its held-out recordings."""
+        """The file of its predictions on its held-out recordings."""
         return self.folder / "out_of_fold.npz"
 
     @property
     def curve(self) -> Path:
-        """Its learning curve: a row an epoch."""
+        """The file of its learning curve, one row per epoch."""
         return self.folder / "learning_curve.csv"
 
 
@@ -57,45 +57,46 @@ class OutOfFold(NamedTuple):
 
 
 def backbones_of(level: str, teachers: Sequence[str], students: Sequence[str]) -> Sequence[str]:
-    """The backbones of a level as params.yaml lists them: l1 are teachers, all others students."""
+    """Choose the list of backbones of a level: teachers for l1, students for every other level."""
     return teachers if level == "l1" else students
 
 
 def backbone_name(listed: str, default: str) -> str:
-    """The timm name of an entry of a list of backbones; `default` is train.backbone."""
+    """Resolve an entry of a list of backbones to its timm name; `default` is train.backbone."""
     return default if listed == DEFAULT else listed
 
 
 def trained_models(
     level: str, seed: int, backbones: Sequence[str], folds: Sequence[int]
 ) -> list[TrainedModel]:
-    """Every model of a level and seed: the folds of the first backbone, of the second, ..."""
+    """List the models of a level and seed: all folds of the first backbone, then of the second."""
     return [TrainedModel(level, seed, name, fold) for name in backbones for fold in folds]
 
 
 def require(paths: Sequence[Path]) -> None:
-    """Check that every input is there, since DVC starts a fan-in stage on an empty folder too.
+    """Check that every input exists, because DVC starts a fan-in stage even on an empty folder.
 
     Raises:
-        FileNotFoundError: names all that are missing.
+        FileNotFoundError: some inputs are missing; the message names all of them.
     """
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise FileNotFoundError(
-            f"missing {', '.join(missing)}: params.yaml lists these in its section models;"
+            f"missing {', '.join(missing)}: section models of params.yaml lists these models;"
             " train them with `dvc repro`, or fetch them with `dvc pull`"
         )
 
 
-def drop_others(folder: Path, models: Sequence[TrainedModel]) -> None:
-    """Remove from an input folder of a stage the models that longer lists of folds have left.
+def drop_unlisted(folder: Path, models: Sequence[TrainedModel]) -> None:
+    """Remove from a stage's input folder the models that params.yaml no longer lists.
 
-    DVC hashes the folder whole: with them, dvc.lock would name what no other machine has. Its
-    cache keeps them, and a list that names them again brings them back.
+    DVC hashes the whole folder. If models of an earlier, longer list stayed, dvc.lock would record
+    a folder that no other machine has. DVC's cache keeps the removed models, so listing them again
+    restores them.
     """
     listed = {model.folder for model in models}
-    for other in set(folder.rglob("fold_*")) - listed:
-        shutil.rmtree(other)
+    for unlisted in set(folder.rglob("fold_*")) - listed:
+        shutil.rmtree(unlisted)
 
 
 def write_out_of_fold(model: TrainedModel, predictions: OutOfFold) -> None:
@@ -107,16 +108,16 @@ def write_out_of_fold(model: TrainedModel, predictions: OutOfFold) -> None:
 
 
 def read_out_of_fold(models: Sequence[TrainedModel]) -> OutOfFold:
-    """Join the out-of-fold predictions of all folds; backbones of one fold are averaged.
+    """Join the out-of-fold predictions of all folds; the backbones of each fold are averaged.
 
     Raises:
-        FileNotFoundError: names the models that have none.
+        FileNotFoundError: some models have no predictions; the message names the missing files.
     """
     require([model.out_of_fold for model in models])
     ids: list[str] = []
     probabilities = []
-    for _, of_fold in groupby(sorted(models, key=_fold), key=_fold):
-        parts = [np.load(model.out_of_fold) for model in of_fold]  # without pickle: data only
+    for _, fold_models in groupby(sorted(models, key=_fold), key=_fold):
+        parts = [np.load(model.out_of_fold) for model in fold_models]  # no pickle: data only
         ids += [str(name) for name in parts[0]["recording_ids"]]
         probabilities.append(np.mean([part["probabilities"] for part in parts], axis=0))
     return OutOfFold(ids, np.concatenate(probabilities))
@@ -127,18 +128,18 @@ def _fold(model: TrainedModel) -> int:
 
 
 def read_curves(models: Sequence[TrainedModel]) -> pd.DataFrame:
-    """Join learning curves; columns level, seed, backbone and fold tell whose they are."""
+    """Join learning curves; the columns level, seed, backbone and fold name each row's model."""
     require([model.curve for model in models])
     curves = [pd.read_csv(model.curve) for model in models]
-    whose = [pd.DataFrame([model] * len(c)) for model, c in zip(models, curves, strict=True)]
-    return pd.concat([pd.concat(whose), pd.concat(curves)], axis=1)
+    keys = [pd.DataFrame([model] * len(c)) for model, c in zip(models, curves, strict=True)]
+    return pd.concat([pd.concat(keys), pd.concat(curves)], axis=1)
 
 
 def load_ensemble(models: Sequence[TrainedModel], mel: MelParams, clips: ClipsParams) -> Ensemble:
-    """Several models as one, for inference.
+    """Load several models as one ensemble, for inference.
 
     Raises:
-        FileNotFoundError: names the models that have no checkpoint.
+        FileNotFoundError: some models have no checkpoint; the message names the missing files.
     """
     require([model.checkpoint for model in models])
     return Ensemble.of([load_checkpoint(model.checkpoint, mel, clips) for model in models])

@@ -12,23 +12,24 @@ from torch.utils.data import DataLoader, Dataset
 from birdclef.common.arrays import Logits
 from birdclef.params import RuntimeParams
 
-# not by pickling, which would read what is mapped; Python 3.14 would choose another
+# Forked workers share memory-mapped arrays; the other methods would pickle them, which reads them
+# whole. It is set here because Python 3.14 changes the default.
 LOADER_START = "fork"
 
 
 def predict_batches(
     model: nn.Module, waveforms: Dataset[Tensor], device: torch.device, runtime: RuntimeParams
 ) -> Iterator[Logits]:
-    """Logits of batch after batch of waveforms, in the dataset's order.
+    """Predict the logits of waveforms, one batch at a time, in the dataset's order.
 
     Args:
-        model: (B, sample) -> (..., B, species); it is moved to `device` and set to evaluate.
-        waveforms: items of (sample,).
-        device: where it runs.
-        runtime: batch size and loader processes.
+        model: (B, sample) -> (..., B, species); moved to `device` and set to evaluation mode.
+        waveforms: dataset of (sample,) items.
+        device: where the model runs.
+        runtime: batch size and number of loader processes.
 
     Yields:
-        (..., B, species).
+        (..., B, species) logits of one batch.
     """
     model = model.to(device).eval()
     loader = DataLoader(
@@ -47,7 +48,7 @@ def predict_batches(
 def predict_logits(
     model: nn.Module, waveforms: Dataset[Tensor], device: torch.device, runtime: RuntimeParams
 ) -> Logits:
-    """All that `predict_batches` yields as one array, (..., len(waveforms), species)."""
+    """Predict the logits of all waveforms as one array, (..., len(waveforms), species)."""
     return np.concatenate(list(predict_batches(model, waveforms, device, runtime)), axis=-2)
 
 
@@ -59,10 +60,11 @@ def predict_to_disk(
     runtime: RuntimeParams,
     after_batch: Callable[[int], None] = lambda _: None,
 ) -> Logits:
-    """The same for `count` waveforms, in a nameless file that goes with the array.
+    """Predict the logits of `count` waveforms as one array, stored in a temporary file.
 
-    Memory stays flat: all windows of a competition, times five teachers, are gigabytes.
-    `after_batch` is called with the number of waveforms of each batch.
+    Memory use stays flat: the logits of all windows of a competition, times five teachers, take
+    gigabytes. The file has no name and is freed together with the array. `after_batch` is called
+    after each batch with its number of waveforms.
     """
     folder, start = Path(runtime.resume_dir), 0
     folder.mkdir(parents=True, exist_ok=True)

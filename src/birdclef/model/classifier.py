@@ -1,4 +1,4 @@
-"""The classifier: mel front end and timm backbone, its checkpoint file, and an ensemble of them."""
+"""The classifier (mel front end and timm backbone), its checkpoint file, and ensembles."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,16 +15,16 @@ from birdclef.common.files import write_bytes
 from birdclef.model.mel import LogMel
 from birdclef.params import ClipsParams, MelParams, TrainParams
 
-_METADATA_KEY = "birdclef"  # one key only: safetensors writes several in random order
-_COUNTER = "num_batches_tracked"  # of batch norms; nothing reads it and many files leave it out
+_METADATA_KEY = "birdclef"  # a single key, because safetensors writes several in random order
+_COUNTER = "num_batches_tracked"  # of a batch norm; nothing reads it, and many files omit it
 
 
 class ModelError(ValueError):
-    """A backbone, weights file or checkpoint that does not fit; the message says how to mend it."""
+    """A backbone, weights file or checkpoint that does not fit; the message says how to fix it."""
 
 
 class Classifier(nn.Module):
-    """(B, sample) waveforms -> (B, species) logits."""
+    """Mel front end and backbone: (B, sample) waveforms -> (B, species) logits."""
 
     def __init__(
         self, front_end: LogMel, backbone: nn.Module, species: Sequence[str], name: str
@@ -40,7 +40,7 @@ class Classifier(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """(B, sample) waveforms -> (model, B, species) logits; the mel is computed once for all."""
+    """Backbones that share one mel: (B, sample) waveforms -> (model, B, species) logits."""
 
     def __init__(
         self, front_end: LogMel, backbones: Iterable[nn.Module], species: Sequence[str]
@@ -54,11 +54,11 @@ class Ensemble(nn.Module):
         """Join classifiers of the same species.
 
         Raises:
-            ModelError: they differ in species or their order.
+            ModelError: the classifiers differ in their species, or in the order of the species.
         """
         species = classifiers[0].species
         if any(classifier.species != species for classifier in classifiers):
-            raise ModelError("models of one ensemble must have the same species in the same order")
+            raise ModelError("models of an ensemble must have the same species in the same order")
         backbones = [classifier.backbone for classifier in classifiers]
         return cls(classifiers[0].front_end, backbones, species)
 
@@ -71,11 +71,11 @@ def _create_backbone(
     name: str, n_species: int, mel: MelParams, drop_rate: float = 0.0, download: bool = False
 ) -> nn.Module:
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name.split('_')[0]}*")[:8]
-        raise ModelError(f"train.backbone = {name!r} is no timm model; near it: {', '.join(near)}")
-    about: Any = timm.get_pretrained_cfg(name)
-    size: dict[str, Any] = {}  # most take images of any size; transformers must be told
-    if about and about.fixed_input_size:
+        similar = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:8])
+        raise ModelError(f"train.backbone = {name!r} is not a timm model; similar names: {similar}")
+    config: Any = timm.get_pretrained_cfg(name)
+    size: dict[str, Any] = {}  # most backbones take images of any size; transformers need it here
+    if config and config.fixed_input_size:
         size = {"img_size": (mel.n_mels, mel.n_frames)}
     try:
         backbone = timm.create_model(
@@ -85,23 +85,23 @@ def _create_backbone(
         if not download:
             raise ModelError(
                 f"train.backbone = {name!r} cannot be built for images of mel.n_mels x"
-                f" mel.n_frames = {mel.n_mels} x {mel.n_frames} ({error}); change them, or choose"
-                " another"
+                f" mel.n_frames = {mel.n_mels} x {mel.n_frames} ({error}); change these sizes, or"
+                " choose another backbone"
             ) from error
         raise ModelError(
             f"train.pretrained = true: the weights of {name} could not be downloaded ({error})."
-            " Fetch its model.safetensors on a machine with internet access and set"
-            " train.pretrained to that file, or to false for random weights"
+            " Fetch its model.safetensors on a machine with internet access, and set"
+            " train.pretrained to that file; or set it to false for random weights"
         ) from error
     return backbone.to(memory_format=torch.channels_last)
 
 
 def _load_pretrained(backbone: nn.Module, path: Path, name: str) -> None:
-    """Copy a weights file into a backbone, but for the classification head, which is new."""
+    """Copy a weights file into a backbone, except for the classification head, which stays new."""
     if not path.is_file():
         raise ModelError(
-            f"train.pretrained = {str(path)!r}: no such file; name one that is there, a folder of"
-            f" <backbone>.safetensors, true (timm's download) or false (random weights)"
+            f"train.pretrained = {str(path)!r}: no such file; set it to an existing file, a folder"
+            " of <backbone>.safetensors, true (timm's download) or false (random weights)"
         )
     try:
         if path.suffix == ".safetensors":
@@ -109,15 +109,15 @@ def _load_pretrained(backbone: nn.Module, path: Path, name: str) -> None:
         else:
             weights = torch.load(path, map_location="cpu", weights_only=True)
         if not all(isinstance(value, Tensor) for value in weights.values()):
-            raise TypeError("it holds more than tensors by name")
+            raise TypeError("some of its values are not tensors")
     except Exception as error:
         raise ModelError(
             f"train.pretrained: {path} is neither safetensors nor a plain torch state dict"
             f" ({error}); save one with torch.save(model.state_dict(), ...)"
         ) from None
     own = backbone.state_dict()
-    classifier: Any = backbone.pretrained_cfg
-    head = {key for key in own if key.startswith(classifier["classifier"])}
+    config: Any = backbone.pretrained_cfg
+    head = {key for key in own if key.startswith(config["classifier"])}
     kept = {key: value for key, value in weights.items() if key not in head}
     needed = [key for key in own if key not in head and not key.endswith(_COUNTER)]
     wrong = [f"{key} missing" for key in needed if key not in kept]
@@ -131,13 +131,16 @@ def _load_pretrained(backbone: nn.Module, path: Path, name: str) -> None:
         shown = "; ".join(wrong[:5])
         raise ModelError(
             f"train.pretrained: {path} does not fit train.backbone = {name}: {shown}"
-            f" ({len(wrong)} tensors in all); it must come from the same timm model"
+            f" ({len(wrong)} tensors in all); the file must come from the same timm model"
         )
     backbone.load_state_dict(kept, strict=False)
 
 
 def pretrained_file(train: TrainParams) -> Path | None:
-    """The file that train.pretrained names, a folder having one a backbone; None without one."""
+    """The weights file of train.backbone; None if train.pretrained is true or false.
+
+    train.pretrained names this file, or a folder with one <backbone>.safetensors per backbone.
+    """
     if not isinstance(train.pretrained, str):
         return None
     path = Path(train.pretrained)
@@ -147,7 +150,7 @@ def pretrained_file(train: TrainParams) -> Path | None:
 def create_classifier(
     train: TrainParams, mel: MelParams, clips: ClipsParams, species: Sequence[str], seed: int
 ) -> Classifier:
-    """Build an untrained classifier, from pretrained weights or random ones drawn from `seed`.
+    """Build a classifier to train, with pretrained weights or random ones drawn from `seed`.
 
     Raises:
         ModelError: unknown backbone, failed download, or a weights file that does not fit.
@@ -161,25 +164,28 @@ def create_classifier(
 
 
 def save_checkpoint(classifier: Classifier, path: Path) -> None:
-    """Write weights, backbone name and species; the same model gives the same bytes."""
-    about = {"backbone": classifier.backbone_name, "species": classifier.species}
+    """Write weights, backbone name and species; the same model always gives the same bytes."""
+    metadata = {"backbone": classifier.backbone_name, "species": classifier.species}
     weights = {k: v.cpu().contiguous() for k, v in classifier.backbone.state_dict().items()}
-    write_bytes(save(weights, metadata={_METADATA_KEY: json.dumps(about)}), path)
+    write_bytes(save(weights, metadata={_METADATA_KEY: json.dumps(metadata)}), path)
 
 
 def load_checkpoint(path: Path, mel: MelParams, clips: ClipsParams) -> Classifier:
     """Read a checkpoint for inference: evaluation mode, no dropout, on the CPU.
 
     Raises:
-        ModelError: missing, damaged, or not written by `save_checkpoint`.
+        ModelError: the file is missing, damaged, or was not written by `save_checkpoint`.
     """
     try:
         with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})[_METADATA_KEY])
-        backbone = _create_backbone(about["backbone"], len(about["species"]), mel)
+            metadata = json.loads((file.metadata() or {})[_METADATA_KEY])
+        backbone = _create_backbone(metadata["backbone"], len(metadata["species"]), mel)
         backbone.load_state_dict(load_file(path))
     except FileNotFoundError:
-        raise ModelError(f"{path} not found: run `dvc repro`, or `dvc pull` to fetch it") from None
+        raise ModelError(
+            f"{path} not found; train it with `dvc repro`, or fetch it with `dvc pull`"
+        ) from None
     except (SafetensorError, KeyError, RuntimeError) as error:
-        raise ModelError(f"{path} is no checkpoint of this pipeline: {error}") from None
-    return Classifier(LogMel(mel, clips), backbone, about["species"], about["backbone"]).eval()
+        raise ModelError(f"{path} is not a checkpoint of this pipeline: {error}") from None
+    species, name = metadata["species"], metadata["backbone"]
+    return Classifier(LogMel(mel, clips), backbone, species, name).eval()

@@ -1,6 +1,6 @@
-"""Waveform to the image that a backbone sees: log-mel, log-mel again, and a frequency ramp.
+"""From a waveform to the image that a backbone sees: log-mel, log-mel again, frequency ramp.
 
-The exported file computes the same another way: exportable_mel.py.
+The exported file computes the same image in another way; see export/mel.py.
 """
 
 import warnings
@@ -16,30 +16,30 @@ STD_FLOOR = 1e-8  # silence stays silence instead of becoming NaN
 
 
 def hop_length(mel: MelParams, clips: ClipsParams) -> int:
-    """Samples between frames, so that a clip gives exactly `mel.n_frames` centred frames.
+    """Samples between frames, chosen so that a clip has exactly `mel.n_frames` centred frames.
 
     Raises:
-        ParamsError: no whole hop gives that many frames.
+        ParamsError: no whole number of samples gives that many frames.
     """
     samples = clip_samples(clips)
     hop = samples // (mel.n_frames - 1)
     frames = 1 + samples // max(hop, 1)
     if frames != mel.n_frames:
         raise ParamsError(
-            f"mel.n_frames = {mel.n_frames} does not divide a clip of {samples} samples;"
-            f" hop {hop} gives {frames} frames: set mel.n_frames = {frames}"
+            f"mel.n_frames = {mel.n_frames} does not fit a clip of {samples} samples:"
+            f" a hop of {hop} samples gives {frames} frames; set mel.n_frames = {frames}"
         )
     return hop
 
 
 class LogMel(nn.Module):
-    """Clips of any level to model images.
+    """Turn clips of any loudness into model images.
 
     (B, sample) waveforms -> (B, 3, mel, frame): (dB - center) / scale twice, then a ramp from
-    0 at the lowest band to 1 at the highest. Each clip is divided by its standard deviation;
-    bands softer than `mel.floor_db` are lifted to it, since single precision leaves there only
-    rounding errors that no two ways of computing a spectrum share, and a network may listen to
-    them. Always float32, also under autocast.
+    0 at the lowest band to 1 at the highest. Each clip is first divided by its standard deviation.
+    Bands quieter than `mel.floor_db` are raised to it. Below the floor, single precision leaves
+    only rounding errors, which differ from one way of computing a spectrum to another, and a
+    network could learn from them. Computation is always in float32, also under autocast.
     """
 
     ramp: Tensor
@@ -48,7 +48,7 @@ class LogMel(nn.Module):
         super().__init__()
         self.center, self.scale = mel.db_center, mel.db_scale
         self.power_floor = 10 ** (mel.floor_db / 10)
-        with warnings.catch_warnings():  # the lowest bands are narrower than an FFT bin: empty
+        with warnings.catch_warnings():  # empty bands are expected: the lowest are below a bin wide
             warnings.filterwarnings("ignore", message="At least one mel filterbank")
             self.filters = torchaudio.transforms.MelScale(
                 mel.n_mels,
@@ -66,7 +66,7 @@ class LogMel(nn.Module):
         self.register_buffer("ramp", ramp, persistent=False)
 
     def mel_power(self, waveforms: Tensor) -> Tensor:
-        """(B, sample) -> (B, mel, frame), linear power."""
+        """Compute the mel spectrum as linear power: (B, sample) -> (B, mel, frame)."""
         spectrum = self.spectrum(waveforms)
         power = spectrum.real.square() + spectrum.imag.square()  # abs() would take a root first
         mel_power: Tensor = self.filters(power)

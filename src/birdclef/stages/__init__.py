@@ -1,1 +1,1 @@
-"""One script a DVC stage: read params, call the library, write outputs."""
+"""One script per DVC stage: read params, call the library, write outputs."""

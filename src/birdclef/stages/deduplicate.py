@@ -1,4 +1,4 @@
-"""The same sound under other ids -> the final table of recordings, and their folds."""
+"""Drop duplicate recordings; write the final table of recordings and their folds."""
 
 from pathlib import Path
 

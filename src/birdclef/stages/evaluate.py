@@ -1,4 +1,4 @@
-"""Score every level: out of fold, and on the labelled soundscapes that no training saw."""
+"""Score every level: out of fold, and on the labelled soundscapes, which no training uses."""
 
 from birdclef.common.files import write_csv, write_json
 from birdclef.common.names import METRICS, TRAINED
@@ -7,7 +7,7 @@ from birdclef.errors import plain_errors
 from birdclef.evaluation.calibration_table import calibration_scores, calibration_table
 from birdclef.evaluation.predictions import listed_models, on_soundscapes, out_of_fold
 from birdclef.evaluation.scores import levels_table, species_table, summary
-from birdclef.model.artifacts import drop_others, read_curves
+from birdclef.model.artifacts import drop_unlisted, read_curves
 from birdclef.params import load_params
 
 
@@ -15,8 +15,8 @@ def main() -> None:
     params = load_params()
     settings, labeled = params.evaluate, load_labeled(params.clips)
     repeats = listed_models(params.models)
-    everyone = [model for seeds in repeats.values() for models in seeds for model in models]
-    drop_others(TRAINED, everyone)
+    all_models = [model for seeds in repeats.values() for models in seeds for model in models]
+    drop_unlisted(TRAINED, all_models)
     oof = out_of_fold(repeats, labeled) if params.train.scheme == "grouped" else {}
     runtime, mel, species = params.runtime, params.mel, labeled.species
     ids, soundscapes = on_soundscapes(repeats, species, mel, params.clips, runtime)
@@ -30,7 +30,7 @@ def main() -> None:
     write_csv(levels, METRICS / "levels.csv", float_format="%.5f")
     per_species = species_table(species, oof, soundscapes)
     write_csv(per_species, METRICS / "species.csv", float_format="%.5f")
-    write_csv(read_curves(everyone), METRICS / "learning_curves.csv", float_format="%.6f")
+    write_csv(read_curves(all_models), METRICS / "learning_curves.csv", float_format="%.6f")
 
 
 if __name__ == "__main__":

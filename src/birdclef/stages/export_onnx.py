@@ -1,4 +1,4 @@
-"""All students to one ONNX file; refused unless it gives PyTorch's probabilities."""
+"""Export all students to one ONNX file; fail if it does not give PyTorch's probabilities."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The competition's table and folders -> recordings, species, soundscapes and their labels."""
+"""Index the competition's data: recordings, species, soundscapes and their labels."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Recordings of earlier years and Xeno-Canto that fill up species with few recordings."""
+"""Index recordings of earlier years and Xeno-Canto that fill up species with few recordings."""
 
 from pathlib import Path
 

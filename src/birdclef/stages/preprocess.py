@@ -1,4 +1,4 @@
-"""Recordings to clip shards, soundscapes to FLAC; what cannot be read is set aside and listed."""
+"""Store recordings as clip shards and soundscapes as FLAC; list the files that cannot be read."""
 
 from pathlib import Path
 

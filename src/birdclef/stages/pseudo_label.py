@@ -1,6 +1,6 @@
-"""Teachers predict every window of every unlabelled soundscape; students learn from the result.
+"""Let teachers predict every window of every unlabelled soundscape, for students to learn from.
 
-`python -m birdclef.stages.pseudo_label TEACHERS STUDENTS SEED`, both of them levels.
+`python -m birdclef.stages.pseudo_label TEACHERS STUDENTS SEED`; TEACHERS and STUDENTS are levels.
 """
 
 import sys
@@ -8,7 +8,7 @@ import sys
 from birdclef.common.names import TRAINED
 from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.errors import plain_errors
-from birdclef.model.artifacts import backbones_of, drop_others, load_ensemble, trained_models
+from birdclef.model.artifacts import backbones_of, drop_unlisted, load_ensemble, trained_models
 from birdclef.model.batch_inference import predict_to_disk
 from birdclef.model.device import prepare
 from birdclef.params import load_params
@@ -21,7 +21,7 @@ def main(teachers: str, students: str, seed: int) -> None:
     lists = params.models.teacher_backbones, params.models.student_backbones
     backbones, folds = backbones_of(teachers, *lists), params.models.folds
     models = trained_models(teachers, seed, backbones, folds)
-    drop_others(TRAINED / teachers / f"seed_{seed}", models)
+    drop_unlisted(TRAINED / teachers / f"seed_{seed}", models)
     ensemble, device = load_ensemble(models, params.mel, params.clips), prepare(params.runtime)
     table = unlabeled_windows(params.clips)
     windows, count = SoundscapeWindows(table, "unlabeled", params.clips), len(table)

@@ -1,1 +1,1 @@
-"""One fold of one level: examples, mixup, loss, optimiser, resume."""
+"""Training of one fold of one level: examples, mixup, loss, optimiser, resume."""

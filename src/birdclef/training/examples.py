@@ -1,4 +1,4 @@
-"""What a training step reads: batches of labelled clips and pseudo-labelled windows."""
+"""Training examples: batches of labelled clips and pseudo-labelled windows."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
@@ -21,7 +21,7 @@ class ExampleIndex(NamedTuple):
 
 
 class TrainingExamples(Dataset[Example]):
-    """Labelled clips and pseudo-labelled windows, read by `ExampleIndex`."""
+    """Labelled clips and pseudo-labelled windows, indexed by `ExampleIndex`."""
 
     def __init__(
         self,
@@ -41,10 +41,10 @@ class TrainingExamples(Dataset[Example]):
 
 
 def oversample(primary_labels: Sequence[str], minimum: int) -> Indices:
-    """Positions of recordings, those of rare species repeated in turn up to `minimum`.
+    """Positions of all recordings; those of rare species are repeated in turn up to `minimum`.
 
-    Call it on the training folds alone: repeats drawn before the split would put a recording on
-    both sides of it.
+    Call this on the training folds only: if recordings were repeated before the split, the same
+    recording could end up on both sides of it.
     """
     labels = np.asarray(primary_labels)
     rows = [np.arange(len(labels))]
@@ -55,22 +55,23 @@ def oversample(primary_labels: Sequence[str], minimum: int) -> Indices:
 
 
 def _shuffled_cycle(count: int, length: int, rng: np.random.Generator) -> Indices:
-    """`length` positions below `count`, each used once before any is used again."""
+    """Draw `length` positions below `count`; each is used once before any is used again."""
     rounds = -(-length // count)
     return np.concatenate([rng.permutation(count) for _ in range(rounds)])[:length]
 
 
 class EpochBatches(Sampler[list[ExampleIndex]]):
-    """Batches of one epoch: every labelled clip at most once, windows to the given ratio.
+    """Batches of one epoch: each of `clip_rows` at most once, and some windows in every batch.
 
-    A last batch that would be short is left out; another shuffle leaves out others.
+    An incomplete last batch is left out. Each epoch is shuffled differently, so the clips that are
+    left out change.
     """
 
     def __init__(
-        self, clip_rows: Indices, batch: int, n_windows: int, windows_a_batch: int, seed: int
+        self, clip_rows: Indices, batch: int, n_windows: int, windows_per_batch: int, seed: int
     ) -> None:
         self.clip_rows, self.batch = clip_rows, batch
-        self.n_windows, self.windows_a_batch, self.seed = n_windows, windows_a_batch, seed
+        self.n_windows, self.windows_per_batch, self.seed = n_windows, windows_per_batch, seed
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -80,14 +81,14 @@ class EpochBatches(Sampler[list[ExampleIndex]]):
         rng = np.random.default_rng((self.seed, self.epoch))
         order = rng.permutation(self.clip_rows)
         windows = (
-            _shuffled_cycle(self.n_windows, len(self) * self.windows_a_batch, rng)
-            if self.windows_a_batch
+            _shuffled_cycle(self.n_windows, len(self) * self.windows_per_batch, rng)
+            if self.windows_per_batch
             else np.zeros(0, np.int64)
         )
         for step in range(len(self)):
-            first, first_window = step * self.batch, step * self.windows_a_batch
+            first, first_window = step * self.batch, step * self.windows_per_batch
             clips = order[first : first + self.batch]
             seeds = [(self.seed, self.epoch, first + i) for i in range(self.batch)]
             examples = [ExampleIndex("clip", int(i), s) for i, s in zip(clips, seeds, strict=True)]
-            chosen = windows[first_window : first_window + self.windows_a_batch]
+            chosen = windows[first_window : first_window + self.windows_per_batch]
             yield examples + [ExampleIndex("window", int(i), ()) for i in chosen]

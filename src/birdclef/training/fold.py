@@ -1,4 +1,4 @@
-"""Run one fold of any level, showing and writing what comes out of it."""
+"""Train one fold of any level, show its progress, and write its results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from birdclef.training.examples import TrainingExamples
 from birdclef.training.resume import ResumePoint
 from birdclef.training.trainer import FoldData, FoldParams, Trainer
 
-_SEEDS_APART = 100  # more than there are folds, so that no two models share a seed
+_SEED_STRIDE = 100  # above any usual number of folds, so that no two repeats share a seed
 
 
 def train_fold(
@@ -33,26 +33,26 @@ def train_fold(
     """Train one model and write its checkpoint, out-of-fold predictions and learning curve.
 
     Args:
-        model: which level, seed, backbone and fold; names the outputs.
-        params: all that shapes the training.
+        model: the level, seed, backbone and fold to train; also determines the output paths.
+        params: every parameter that shapes the training.
         labeled: labelled recordings and their folds.
-        examples: what the training reads.
-        pseudo_ratio: windows a labelled clip in a batch.
-        pseudo_files: further inputs that a resumed run must find unchanged.
+        examples: the examples to train on.
+        pseudo_ratio: pseudo-labelled windows per labelled clip in a batch.
+        pseudo_files: further input files; a run is resumed only if they are unchanged.
     """
     params = params.of_backbone(model.backbone)
     device = prepare(params.runtime)
-    seed = params.level.seed + _SEEDS_APART * model.seed + model.fold
+    seed = params.level.seed + _SEED_STRIDE * model.seed + model.fold
     train, held_out = labeled.split(model.fold, params.train.scheme)
     for species in labeled.without_recordings(train):
-        console.print(f"no recording of {species} to train on: this model will not know it")
+        console.print(f"no recording of {species} to train on: this model cannot learn it")
     data = FoldData(examples, labeled.primary_labels, train, held_out)
     classifier = create_classifier(params.train, params.mel, params.clips, labeled.species, seed)
     trainer = Trainer(classifier, data, seed, params, pseudo_ratio, device)
     sections = [s.model_dump() for s in (params.train, params.level, params.mel, params.clips)]
-    # of the device too: only mixed precision has a state of its own to go on from
     weights = pretrained_file(params.train)
     files = [*INPUT_FILES, *pseudo_files, *([weights] if weights else [])]
+    # the key includes the device, because only mixed precision has a scaler state to resume from
     key = digest(*sections, *files, torch.__version__, *model, device.type)
     resume = ResumePoint(Path(params.runtime.resume_dir), key)
     name = f"{model.level} seed {model.seed} {params.train.backbone} fold {model.fold}"

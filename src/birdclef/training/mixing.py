@@ -8,19 +8,19 @@ from birdclef.params import MixupParams
 
 
 def random_loudness(waveforms: Tensor, max_db: float, generator: torch.Generator) -> Tensor:
-    """Make each clip of (B, sample) softer by 0 to `max_db`, uniform in dB.
+    """Make each clip of (B, sample) quieter by 0 to `max_db`, uniform in dB.
 
-    Before a mixup this sets how loud each of the two is; alone the model's own normalisation
-    takes it out again.
+    Before mixup, this sets the loudness of the two clips relative to each other. Without mixup it
+    has no effect, because the model normalises each clip.
 
     Source: 3rd place of BirdCLEF-2024, exp(-u ln 10) with u uniform in 0..1, which is 20 dB.
     """
-    softer_db = max_db * torch.rand(len(waveforms), 1, generator=generator)
-    return waveforms * (10 ** (-softer_db / 20)).to(waveforms.device, non_blocking=True)
+    reduction_db = max_db * torch.rand(len(waveforms), 1, generator=generator)
+    return waveforms * (10 ** (-reduction_db / 20)).to(waveforms.device, non_blocking=True)
 
 
 def _weights(count: int, params: MixupParams, generator: torch.Generator) -> Tensor:
-    """(count, 1) weights of the added clips, 0 where nothing is added."""
+    """Draw the weights of the added clips, (count, 1); 0 where no clip is added."""
     draws = count if params.per == "clip" else 1
     mixed = torch.rand(draws, 1, generator=generator) < params.probability
     uniform = torch.rand(draws, 1, generator=generator)
@@ -38,17 +38,18 @@ def mixup(
     params: MixupParams,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Add to clips another clip of the batch: a + weight * b.
+    """Add another clip of the batch to some of the clips: a + weight * b.
 
-    Both are heard, so targets are the larger of the two, soft ones included. What is unknown in
-    either stays unknown, unless it is a target: masks are the smaller, then at least the targets.
+    A mixed clip contains both sounds, so its targets are the larger of the two, also where targets
+    are soft. A species that is unknown in either clip stays unknown, unless it is a target: masks
+    are the smaller of the two, but at least the targets.
 
     Args:
         waveforms: (B, sample).
         targets: (B, species), 0..1.
         masks: (B, species), 0 or 1.
-        params: how often, and how loud the added clip is.
-        generator: of all draws, on the CPU.
+        params: how often clips are mixed, and how loud the added clip is.
+        generator: source of all random draws, on the CPU.
 
     Returns:
         Mixed waveforms, targets and masks of the same shapes.

@@ -1,7 +1,7 @@
-"""Where a killed training run picks up: one file a fold, replaced whole after each epoch.
+"""Saved state from which a killed training run resumes: one file per fold, replaced each epoch.
 
-It lies outside DVC's outputs, which DVC deletes when a stage starts, and is found by a hash of
-everything that shaped it: other params or data start anew.
+The file lies outside DVC's outputs, because DVC deletes those when a stage starts. Its name is a
+hash of everything that shapes the training, so a run with other params or data starts from scratch.
 """
 
 import io
@@ -14,24 +14,24 @@ from birdclef.common.files import write_bytes
 
 
 class ResumeError(RuntimeError):
-    """A state that cannot be read; the message names the file."""
+    """A saved state that cannot be read; the message names the file."""
 
 
 class ResumePoint:
-    """The state after the last finished epoch of one run.
+    """The saved state after the last finished epoch of one run.
 
-    Two runs of the same, as two tasks of a queue may be, share it: each state is what either would
-    have come to, and one may forget it while the other goes on.
+    Two identical runs, such as two tasks of a queue, share it. This is safe: both runs would reach
+    the same states, and one may delete the file while the other is still training.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
         self.path = folder / f"{key}.pt"
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state; None if there is none. Weights only: nothing is executed.
+        """Read the saved state without executing any code in it; None if there is no file.
 
         Raises:
-            ResumeError: it is damaged.
+            ResumeError: the file is damaged.
         """
         try:
             file = self.path.open("rb")
@@ -40,18 +40,18 @@ class ResumePoint:
         with file:
             try:
                 state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-            except Exception as error:  # of zip, of pickle, of torch
+            except Exception as error:  # raised by zip, pickle or torch
                 raise ResumeError(
-                    f"{self.path} is damaged ({error}); delete it, and the model is trained anew"
+                    f"{self.path} is damaged ({error}); delete it to train this model from scratch"
                 ) from error
         return state
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace the state in one step."""
+        """Replace the saved state atomically."""
         buffer = io.BytesIO()
         torch.save(state, buffer)
         write_bytes(buffer.getvalue(), self.path)
 
     def clear(self) -> None:
-        """Forget it, once the outputs are written."""
+        """Delete the saved state; call this after the outputs are written."""
         self.path.unlink(missing_ok=True)

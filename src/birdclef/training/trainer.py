@@ -1,4 +1,4 @@
-"""Train one fold of either level: AdamW, OneCycle a step, masked BCE, the last weights kept."""
+"""Train one fold of any level: AdamW, OneCycle per step, masked BCE; the last weights are kept."""
 
 import math
 from collections.abc import Callable
@@ -22,14 +22,14 @@ from birdclef.training.examples import EpochBatches, TrainingExamples, oversampl
 from birdclef.training.mixing import masked_bce, mixup, random_loudness
 from birdclef.training.resume import ResumePoint
 
-_JUST_BELOW = 0.999  # moves the peak by less than a step
-_EPOCHS_APART = 1000  # more than there are epochs, so that no two folds share a draw
-_MIN_SCALE = 2.0**-10  # of a GPU's gradients: from 2**16 on, halved by each that overflows
-AfterStep = Callable[[int, int, float], None]  # epoch from 1, images of the step, its loss
+_JUST_BELOW = 0.999  # shifts the peak by less than one step
+_SEED_STRIDE = 1000  # above any usual number of epochs, so that no two folds share random draws
+_MIN_SCALE = 2.0**-10  # of a GPU's gradients; the scale starts at 2**16, each overflow halves it
+AfterStep = Callable[[int, int, float], None]  # epoch (from 1), images and loss of the step
 
 
 class TrainingError(RuntimeError):
-    """Training cannot start or go on; the message says why and what to change."""
+    """Training cannot start or continue; the message says why and what to change."""
 
 
 class EpochReport(NamedTuple):
@@ -50,13 +50,13 @@ class FoldParams(NamedTuple):
     runtime: RuntimeParams
 
     def of_backbone(self, name: str) -> "FoldParams":
-        """The same for a backbone of models.teacher_backbones or models.student_backbones."""
+        """Copy the sections for one backbone, named as in the lists of section models."""
         backbone = backbone_name(name, self.train.backbone)
         return self._replace(train=self.train.model_copy(update={"backbone": backbone}))
 
 
 class FoldData(NamedTuple):
-    """What one fold reads: examples, and which labelled positions train and validate."""
+    """Data of one fold: examples, and positions of the clips to train on and to validate on."""
 
     examples: TrainingExamples
     primary_labels: list[str]
@@ -76,7 +76,7 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
 def _optimizer(model: nn.Module, train: TrainParams, steps: int) -> tuple[AdamW, OneCycleLR]:
     optimizer = AdamW(parameter_groups(model, train.weight_decay), lr=train.max_lr, fused=True)
     warmup = train.warmup
-    if warmup * steps == 1:  # OneCycleLR divides by zero where the peak is the first step
+    if warmup * steps == 1:  # OneCycleLR divides by zero if the peak is the first step
         warmup *= _JUST_BELOW
     schedule = OneCycleLR(
         optimizer,
@@ -90,12 +90,12 @@ def _optimizer(model: nn.Module, train: TrainParams, steps: int) -> tuple[AdamW,
 
 
 def _running_mean(classifier: Classifier, decay: float) -> AveragedModel:
-    """The running mean of weights and of batch statistics; the first update copies them."""
+    """Running mean of weights and batch statistics; the first update copies them."""
     return AveragedModel(classifier, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
 class Trainer:
-    """A classifier in training on one fold; `run` takes it from its last finished epoch."""
+    """Training of a classifier on one fold; `run` continues after the last finished epoch."""
 
     def __init__(
         self,
@@ -109,15 +109,15 @@ class Trainer:
         self.classifier, self.data, self.device = classifier.to(device), data, device
         self.seed, self.params = seed, params
         train, level = params.train, params.level
-        repeats = oversample([data.primary_labels[i] for i in data.train], train.min_recordings)
+        rows = oversample([data.primary_labels[i] for i in data.train], train.min_recordings)
         n_windows = len(data.examples.windows or ())
-        windows_a_batch = round(pseudo_ratio * train.batch) if n_windows else 0
+        windows_per_batch = round(pseudo_ratio * train.batch) if n_windows else 0
         self.batches = EpochBatches(
-            data.train[repeats], train.batch, n_windows, windows_a_batch, self.seed
+            data.train[rows], train.batch, n_windows, windows_per_batch, self.seed
         )
         if not len(self.batches):
             raise TrainingError(
-                f"train.batch = {train.batch} is more than the {len(repeats)} clips of an epoch;"
+                f"train.batch = {train.batch} is more than the {len(rows)} clips of an epoch;"
                 " lower train.batch or add recordings"
             )
         steps = level.epochs * len(self.batches)
@@ -127,7 +127,7 @@ class Trainer:
         self.history: list[EpochReport] = []
 
     def step(self, batch: list[Tensor], generator: torch.Generator) -> float:
-        """One update on waveforms, targets and masks; returns its loss.
+        """Update the weights on one batch of waveforms, targets and masks; return its loss.
 
         Raises:
             TrainingError: the loss is NaN or infinite.
@@ -140,10 +140,10 @@ class Trainer:
         loss = masked_bce(logits.float(), mixed[1], mixed[2])
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
-        value = loss.item()  # a GPU is waited for here alone, with most of the step queued
+        value = loss.item()  # the only wait for a GPU; most of the step is queued by now
         if not math.isfinite(value):
             raise TrainingError(
-                f"the loss is {value} in epoch {len(self.history) + 1}; {self._calmer()}"
+                f"the loss is {value} in epoch {len(self.history) + 1}; {self._remedy()}"
             )
         if self.params.level.clip_grad is not None:
             self.scaler.unscale_(self.optimizer)
@@ -155,30 +155,30 @@ class Trainer:
             self.ema.update_parameters(self.classifier)
         return value
 
-    def _calmer(self) -> str:
+    def _remedy(self) -> str:
         return (
             f"lower train.max_lr = {self.params.train.max_lr}, or clip_grad ="
-            f" {self.params.level.clip_grad} of the level's section"
+            f" {self.params.level.clip_grad} in the section of this level"
         )
 
     @property
     def trained(self) -> Classifier:
-        """What is scored and kept: the classifier, or the running mean of it."""
+        """The model to score and save: the classifier, or its running mean if there is one."""
         return self.classifier if self.ema is None else cast(Classifier, self.ema.module)
 
     def validate(self) -> Logits:
-        """Logits of the held-out clips, (recording, species), in order of position."""
+        """Predict the logits of the held-out clips, (recording, species), in order of position."""
         if not self.data.validation.size:
             return np.zeros((0, len(self.classifier.species)), np.float32)
         held_out = Subset(self.data.examples.labeled, self.data.validation.tolist())
         return predict_logits(self.trained, held_out, self.device, self.params.runtime)
 
     def _epoch(self, epoch: int, after_step: AfterStep) -> EpochReport:
-        """Train and score one epoch; its draws depend on seed and epoch alone."""
+        """Train and score one epoch; its random draws depend only on seed and epoch."""
         self.batches.epoch = epoch
-        draws = self.seed * _EPOCHS_APART + epoch
-        torch.manual_seed(draws)  # dropout
-        generator = torch.Generator().manual_seed(draws)  # loudness and mixup
+        epoch_seed = self.seed * _SEED_STRIDE + epoch
+        torch.manual_seed(epoch_seed)  # dropout
+        generator = torch.Generator().manual_seed(epoch_seed)  # loudness and mixup
         loader = DataLoader(
             self.data.examples,
             batch_sampler=self.batches,
@@ -191,10 +191,10 @@ class Trainer:
         for batch in loader:
             losses.append(self.step(batch, generator))
             after_step(epoch + 1, len(batch[0]), losses[-1])
-        # such steps are left out, and the loss stays finite
+        # the scaler skips steps that overflow, so the loss stays finite and does not show them
         if self.scaler.get_scale() < _MIN_SCALE:
             raise TrainingError(
-                f"the gradients overflow step after step in epoch {epoch + 1}; {self._calmer()}"
+                f"the gradients overflow step after step in epoch {epoch + 1}; {self._remedy()}"
             )
         labeled = self.data.examples.labeled
         rows = self.data.validation
@@ -207,12 +207,12 @@ class Trainer:
         report: Callable[[EpochReport], None],
         after_step: AfterStep = lambda *_: None,
     ) -> Logits:
-        """Train to the last epoch, from where a killed run left off.
+        """Train to the last epoch, starting where a killed run stopped.
 
         Args:
-            resume: read first, written after each epoch.
-            report: called after each epoch that this call trained.
-            after_step: called after each step with its epoch, its images and its loss.
+            resume: saved state, read at the start and written after each epoch.
+            report: called after each epoch that this call trains.
+            after_step: called after each step with its epoch, number of images and loss.
 
         Returns:
             Logits of the held-out clips, (recording, species).
