@@ -108,8 +108,8 @@ def main() -> None:
         make_competition(folder / "data/raw/birdclef-2024", parser.parse_args().recordings)
         make_repository(folder)
         for stage in STAGES:
-            run(f"python -m birdclef.stages.{stage}", folder)
-        run("python -m birdclef.stages.preprocess", folder)  # again, with nothing changed
+            run(f"python -m birdclef.stages {stage}", folder)
+        run("python -m birdclef.stages preprocess", folder)  # again, with nothing changed
         run("dvc commit -q -f", folder)
         for _ in range(3):
             run("dvc status", folder)

@@ -213,6 +213,7 @@ class RuntimeParams(Section):
     """How to compute, not what: no stage tracks these keys."""
 
     device: Literal["auto", "cpu", "cuda"]
+    portable: bool
     threads: Count
     jobs: Count
     workers: Annotated[int, Field(ge=0)]

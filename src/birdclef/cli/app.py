@@ -60,7 +60,6 @@ def export(
     `dvc repro` makes models/birdclef.onnx, which contains every fold.
     """
     from birdclef.params import load_params
-    from birdclef.progress import console
 
     params = load_params()
     level = params.models.rounds[-1].students if level is None else level
@@ -69,8 +68,7 @@ def export(
     from birdclef.model.device import prepare
 
     prepare(params.runtime)
-    metrics = write_folds(params, level, seed, folds, out)
-    console.print(f"{out}: differs from PyTorch by at most {metrics['parity']:.1e}")
+    write_folds(params, level, seed, folds, out)
 
 
 @app.command()

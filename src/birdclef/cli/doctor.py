@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from birdclef.common.portable import SETTINGS
 from birdclef.params import Params
 from birdclef.predict.detector import cores
 
@@ -74,6 +75,12 @@ def _kind(location: str) -> str:
     return "folder" if Path(location).is_dir() else "folder that is not there"
 
 
+def _portable(wanted: bool) -> str:
+    if not wanted:
+        return "runtime.portable is off: training gives the bytes of this kind of processor"
+    return f"stages run with {' '.join(f'{name}={value!r}' for name, value in SETTINGS.items())}"
+
+
 def _cuda() -> str:
     if not torch.cuda.is_available():
         return "none"
@@ -94,6 +101,7 @@ def doctor(params: Params, cpuinfo: Path = Path("/proc/cpuinfo")) -> Iterator[tu
     yield "python", sys.executable.replace(str(Path.home()), "~")
     yield "packages", ", ".join(map(_version, _PACKAGES))
     yield "processor", f"{cores()} of {os.cpu_count()} cores, {_processor(cpuinfo)}"
+    yield "portable", _portable(params.runtime.portable)
     yield "threads", f"runtime.threads {params.runtime.threads}, jobs {params.runtime.jobs}"
     yield "CUDA", _cuda()
     yield "git", _git()

@@ -74,7 +74,7 @@ def model_lines() -> list[str]:
     """Lines on the exported model: parity, size, and speed on this machine."""
     export = _read("export_onnx")
     lines = [
-        f"ONNX against PyTorch: probabilities differ by at most {export['parity']:.1e}",
+        f"ONNX against PyTorch: probabilities differ by less than {export['parity_below']:g}",
         f"{MODEL}: {export['model_mb']:.1f} MB",
     ]
     if MODEL.exists():

@@ -4,12 +4,12 @@ ONNX Runtime computes these many times faster than its STFT operator. The two fr
 1e-5 of the image. The image contains the mel only once; export/backbone.py adapts the backbones.
 """
 
-from math import isqrt, log
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
 
-from birdclef.model.mel import STD_FLOOR, LogMel, hop_length
+from birdclef.model.mel import LogMel, hop_length
 from birdclef.params import ClipsParams, MelParams
 
 
@@ -90,14 +90,7 @@ class ExportableLogMel(LogMel):
         return (power.reshape(-1, self.n_frames, len(self.bands)) @ self.bands).transpose(1, 2)
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Turn clips into images with one mel: (B, sample) -> (B, 2, mel, frame), mel then ramp.
-
-        The power is divided by the variance. This is cheaper than dividing the samples by the
-        standard deviation, because there are many more samples.
-        """
-        variance = waveforms.var(dim=1, correction=0).clamp(min=STD_FLOOR**2)
-        power = self.mel_power(waveforms) / variance[:, None, None]
-        logarithm = power.clamp(min=self.power_floor).log()
-        image = logarithm * (10 / log(10) / self.scale) - self.center / self.scale
+        """Turn clips into images with one mel: (B, sample) -> (B, 2, mel, frame), mel then ramp."""
+        image = self.image(waveforms)
         ramp = self.ramp[0].expand(image.shape[0], -1, image.shape[2])
         return torch.stack([image, ramp], dim=1)

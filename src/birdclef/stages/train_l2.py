@@ -1,6 +1,6 @@
 """Train one student on labelled clips and pseudo-labelled soundscape windows.
 
-`python -m birdclef.stages.train_l2 LEVEL SEED BACKBONE FOLD`; LEVEL is l2, l3, ... for each round.
+`python -m birdclef.stages train_l2 LEVEL SEED BACKBONE FOLD`; LEVEL is l2, l3, ... for each round.
 """
 
 import sys

@@ -1,0 +1,23 @@
+"""Run one stage: `python -m birdclef.stages STAGE [ARGUMENT ...]`, as dvc.yaml does.
+
+This reads runtime.portable, and sets the environment before the stage loads NumPy or torch.
+"""
+
+import runpy
+import sys
+
+from birdclef.common.portable import hold_to_avx2
+from birdclef.errors import plain_errors
+from birdclef.params import load_params
+
+
+def main() -> None:
+    sys.argv = sys.argv[1:]
+    if load_params().runtime.portable:
+        hold_to_avx2()
+    runpy.run_module(f"birdclef.stages.{sys.argv[0]}", run_name="__main__")
+
+
+if __name__ == "__main__":
+    with plain_errors():
+        main()
