@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro reproduce check doctor pull report test test-remotes bench bench-training docs lint format lock clean
+.PHONY: help install repro reproduce reproduce-elsewhere check doctor pull report test test-fast test-remotes bench bench-training docs lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,11 @@ repro: install ## run every stage that is not up to date, then show the scores; 
 reproduce: install ## re-run the last commit in an empty clone and compare every hash; DATA=1 skips training
 	birdclef rebuild $(if $(DATA),--data-only)
 
+reproduce-elsewhere: install ## compare training and export, byte by byte, with two emulated processors
+	@command -v qemu-x86_64 >/dev/null || { echo "qemu-x86_64 is needed: apt-get install qemu-user" >&2; \
+		exit 1; }
+	python -m pytest -m emulated tests/pipeline/test_processors.py
+
 check: install ## check in seconds for anything that would stop a long run
 	@birdclef check
 
@@ -45,6 +50,9 @@ report: install ## show the scores of the last run
 
 test: install ## run all tests
 	python -m pytest
+
+test-fast: install ## run the tests that neither run DVC nor train, in about a minute
+	python -m pytest -m "not slow and not emulated"
 
 test-remotes: install ## install storage servers on this machine, then test push and pull with them
 	python -m pip install --quiet --constraint requirements.lock --editable ".[remotes-test]"
