@@ -81,7 +81,8 @@ def test_training_and_export_give_the_same_bytes(
 def test_without_the_settings_the_bytes_differ(here: Repository) -> None:
     """The test above can fail: NumPy and torch alone choose instructions by the processor."""
     code = (
-        "import hashlib, numpy as np, torch; x = np.random.default_rng(0).standard_normal((64, 4099));"
+        "import hashlib, numpy as np, torch;"
+        "x = np.random.default_rng(0).standard_normal((64, 4099));"
         "t = torch.from_numpy(x.astype(np.float32)); found = (np.exp(x), (t @ t.T).numpy());"
         "print(hashlib.sha256(b''.join(each.tobytes() for each in found)).hexdigest())"
     )
