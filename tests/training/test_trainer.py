@@ -14,7 +14,8 @@ from birdclef.model.classifier import create_classifier
 from birdclef.model.device import prepare
 from birdclef.params import MixupParams, Params, TrainParams
 from birdclef.training.examples import TrainingExamples
-from birdclef.training.mixing import masked_bce, mixup, random_loudness
+from birdclef.training.losses import masked_bce
+from birdclef.training.mixing import mixup, random_loudness
 from birdclef.training.resume import ResumeError, ResumePoint
 from birdclef.training.trainer import (
     EpochReport,
