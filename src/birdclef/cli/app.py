@@ -212,7 +212,7 @@ def rebuild(
 @app.command()
 @plain_errors()
 def docs() -> None:
-    """Fill the figures of docs/ from metrics/ and dvc.yaml; names what has changed."""
+    """Fill the tables of README.md and docs/ from metrics/ and code; name what has changed."""
     from birdclef.cli.doc_tables import fill_all
 
     print(*fill_all(), sep="\n")
