@@ -208,6 +208,13 @@ def test_every_output_is_kept_from_git_by_name() -> None:
     assert not [line for line in ignored if "*" in line and line.startswith(("/", "data"))]
 
 
+def test_every_output_is_described_in_the_folder_where_it_lies() -> None:
+    outputs = [Path(output) for stage in STAGES for output in _outputs(stage, "outs")]
+    for output in (path for path in outputs if path.parts[0] in ("data", "models")):
+        readme = ROOT / output.parts[0] / "README.md"
+        assert f"| `{output.parts[1]}" in readme.read_text(), f"{readme} has no row for {output}"
+
+
 def test_metrics_and_plotted_tables_live_in_git() -> None:
     in_git = set()
     for stage in STAGES.values():
