@@ -1,5 +1,6 @@
 """Documents say what the pipeline and its last run say, and DVC agrees."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,15 @@ def test_no_document_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"README.md", "invalidation.md"} <= {document.name for document in documents()}
     for document in documents():
         assert document.read_text() == filled(document), f"{document} is stale: make docs"
+
+
+def test_every_room_is_on_the_map() -> None:
+    source = ROOT / "src/birdclef"
+    rooms = {f"{path.parent.name}/" for path in source.glob("*/__init__.py")}
+    rooms |= {path.name for path in source.glob("[!_]*.py")}
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("## The rooms")[2].partition("\n## ")[0]
+    found = set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
+    assert found == rooms, "CONTRIBUTING.md, The rooms: one line per room"
 
 
 def _write(path: Path, text: str) -> Path:
