@@ -274,7 +274,8 @@ def test_the_newest_source_has_an_id_and_the_competition_before_all(tmp_path: Pa
     }
     kept = {name: (counts["unique"], counts["new"]) for name, counts in found.counts.items()}
     assert kept == dict(zip(source, [(2, 1), (2, 1), (2, 1), (2, 1), (3, 1)], strict=True))
-    assert found.notes == ()
+    others = {layout.source for layout in EXTRAS} - set(source)
+    assert {note.split(":")[0] for note in found.notes} == others
 
 
 def test_other_species_are_dropped_and_counted_and_never_guessed(tmp_path: Path) -> None:
