@@ -106,8 +106,8 @@ def test_what_a_stage_imports_is_inside_its_deps(stage: str) -> None:
 
 
 def _over_dependences(stage: str) -> list[str]:
-    """Modules that a stage depends on and does not import, as `room: modules`, in short lines."""
-    over = sorted(expand(STAGES[stage]["deps"]) - import_closure(_script(stage)))
+    """Modules of a stage's rooms that it does not import, as `room: modules`, in short lines."""
+    over = sorted(expand(code_deps(_script(stage))) - import_closure(_script(stage)))
     rooms = groupby(over, lambda path: path.parent.name)
     lines = ((room, textwrap.wrap(" ".join(p.stem for p in files), 75)) for room, files in rooms)
     return [f"{room}: {line}" for room, wrapped in lines for line in wrapped]
@@ -124,8 +124,8 @@ def test_over_dependences_are_those_on_the_list(stage: str) -> None:
     if found != OVER_DEPENDENCES.get(stage, []):
         what = f"paste:\n{_entry(stage, found)}" if found else "delete it"
         _fail(
-            f"stage {stage} depends on other modules than it imports, by their rooms. If that is"
-            f" right, edit its entry in OVER_DEPENDENCES, {Path(__file__).relative_to(ROOT)};"
+            f"an edit of these modules re-runs stage {stage}, which does not import them. If that"
+            f" is right, change its entry in OVER_DEPENDENCES, {Path(__file__).relative_to(ROOT)}:"
             f" {what}"
         )
 
