@@ -122,11 +122,11 @@ def _entry(stage: str, lines: Sequence[str]) -> str:
 def test_over_dependences_are_those_on_the_list(stage: str) -> None:
     found = _over_dependences(stage)
     if found != OVER_DEPENDENCES.get(stage, []):
-        what = f"paste:\n{_entry(stage, found)}" if found else "delete it"
+        entry = f"OVER_DEPENDENCES of {Path(__file__).relative_to(ROOT)}"
+        what = f"set in {entry}\n{_entry(stage, found)}" if found else f"delete it from {entry}"
         _fail(
-            f"an edit of these modules re-runs stage {stage}, which does not import them. If that"
-            f" is right, change its entry in OVER_DEPENDENCES, {Path(__file__).relative_to(ROOT)}:"
-            f" {what}"
+            f"stage {stage} tracks the modules below by their rooms and does not import them, so"
+            f" an edit of them re-runs it. If that is right, {what}"
         )
 
 
@@ -156,7 +156,8 @@ def test_a_stage_script_holds_no_logic_worth_a_test() -> None:
 def test_functions_and_modules_stay_short() -> None:
     for path in SOURCE.rglob("*.py"):
         text = path.read_text()
-        assert text.count("\n") <= 300, f"{path} has more than 300 lines: split it"
+        if path != SOURCE / "params.py":  # a line per parameter, all in one place
+            assert text.count("\n") <= 300, f"{path} has more than 300 lines: split it"
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno is not None
