@@ -37,6 +37,7 @@ BROKEN_BY = [  # contract, module, what it must not import
     ("data-stages", "audio/decode", "torchaudio"),
     ("data-stages", "stages/preprocess", "birdclef.model.mel"),
     ("fingerprints", "index/sources", "birdclef.audio.decode"),
+    ("fingerprints", "index/folds", "birdclef.demo.species"),
     ("training", "training/fold", "birdclef.audio.decode"),
     ("training", "evaluation/scores", "birdclef.audio.decode"),
     ("training", "export/graph", "birdclef.demo.scenes"),
