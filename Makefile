@@ -70,7 +70,7 @@ bench-training: install ## time training with each setting and update docs/train
 	python benchmarks/size/memory_curve.py
 	@birdclef docs
 
-docs: install ## update the figures in docs/ from the last run
+docs: install ## update the tables in README.md and docs/ from the last run and the code
 	@birdclef docs
 
 lint: install ## check style, types, and which room imports which

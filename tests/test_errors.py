@@ -1,6 +1,8 @@
 """An error that the user can fix ends a program with its message; a bug keeps its traceback."""
 
 import runpy
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -34,10 +36,12 @@ def test_every_stage_ends_with_the_message_alone(
     stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No stage can start in a folder without params.yaml."""
-    positions = {"train_l1": ["0", "default", "0"], "train_l2": ["l2", "0", "default", "0"]}
-    positions["pseudo_label"] = ["l1", "l2", "0"]
+    main = import_module(f"birdclef.stages.{stage}").main
+    arguments = signature(main).parameters.values()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", [stage, *positions.get(stage, [])])
+    monkeypatch.setattr(
+        "sys.argv", [stage, *("0" if a.annotation is int else "l1" for a in arguments)]
+    )
     with pytest.raises(
         SystemExit, match=r"^params\.yaml not found; run from the repository's root$"
     ):

@@ -1,5 +1,6 @@
 """Documents say what the pipeline and its last run say, and DVC agrees."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from birdclef.cli.doc_tables import FiguresError, fill_all, filled
+from birdclef.cli.doc_tables import FiguresError, documents, fill_all, filled
 from birdclef.cli.param_effects import effects
 from birdclef.common.nested import flatten
 from paths import ROOT
@@ -16,10 +17,18 @@ from paths import ROOT
 
 def test_no_document_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    documents = sorted(Path("docs").glob("*.md"))
-    assert documents
-    for document in documents:
+    assert {"README.md", "invalidation.md"} <= {document.name for document in documents()}
+    for document in documents():
         assert document.read_text() == filled(document), f"{document} is stale: make docs"
+
+
+def test_every_room_is_on_the_map() -> None:
+    source = ROOT / "src/birdclef"
+    rooms = {f"{path.parent.name}/" for path in source.glob("*/__init__.py")}
+    rooms |= {path.name for path in source.glob("[!_]*.py")}
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("## The rooms")[2].partition("\n## ")[0]
+    found = set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
+    assert found == rooms, "CONTRIBUTING.md, The rooms: one line per room"
 
 
 def _write(path: Path, text: str) -> Path:
@@ -35,8 +44,12 @@ def _asking(path: Path, request: str) -> Path:
 
 def test_figures_are_filled_once_and_prose_stays(tmp_path: Path) -> None:
     scores = _write(tmp_path / "s.json", '{"auc": 0.98765, "by": {"a": {"n": 1}, "b": {"m": 2}}}')
-    document = _asking(tmp_path / "d.md", str(scores))
-    assert fill_all(tmp_path) == [document]
+    readme, document = tmp_path / "README.md", tmp_path / "docs/d.md"
+    document.parent.mkdir()
+    for path in (readme, document):
+        _asking(path, str(scores))
+    assert fill_all(tmp_path) == [readme, document]
+    assert readme.read_text() == document.read_text()
     lines = document.read_text().splitlines()
     assert (lines[0], lines[-1]) == ("Before.", "After.")
     assert "| auc | 0.9877 |" in lines

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from paths import ROOT
+from pipeline_contract import SOURCE, import_closure
 
 CONTRACTS = {
     contract["id"]: contract
@@ -36,6 +37,7 @@ BROKEN_BY = [  # contract, module, what it must not import
     ("data-stages", "audio/decode", "torchaudio"),
     ("data-stages", "stages/preprocess", "birdclef.model.mel"),
     ("fingerprints", "index/sources", "birdclef.audio.decode"),
+    ("fingerprints", "index/folds", "birdclef.demo.species"),
     ("training", "training/fold", "birdclef.audio.decode"),
     ("training", "evaluation/scores", "birdclef.audio.decode"),
     ("training", "export/graph", "birdclef.demo.scenes"),
@@ -89,6 +91,19 @@ def test_a_forbidden_import_is_caught(
     assert done.returncode == 1, done.stdout
     assert f"{CONTRACTS[contract]['name']} BROKEN" in done.stdout
     assert f"birdclef.{module.replace('/', '.')} ->" in done.stdout
+
+
+def test_every_stage_without_torch_is_held_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make reproduce` expects the same bytes from these stages on every machine."""
+    monkeypatch.chdir(ROOT)
+    scripts = (SOURCE / "stages").glob("[!_]*.py")
+    without = {
+        f"birdclef.stages.{script.stem}"
+        for script in scripts
+        if not any("import torch" in file.read_text() for file in import_closure(script))
+    }
+    listed = {m for m in CONTRACTS["data-stages"]["source_modules"] if ".stages." in m}
+    assert listed == without, "name these scripts in pyproject.toml, contract data-stages"
 
 
 def test_every_contract_is_broken_once() -> None:

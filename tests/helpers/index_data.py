@@ -92,9 +92,9 @@ def add_source(root: Path, layout: Layout, rows: list[Row]) -> Path:
     folder = root / layout.source
     write_table(folder / layout.table, rows)
     (folder / layout.audio).mkdir(exist_ok=True)
-    for row in rows:
-        label = row[layout.columns["primary_label"]]
-        file = row.get("filename") or f"XC{row['id']}.mp3"
+    table = layout.tidy(pd.DataFrame(rows))
+    columns = (table[layout.columns[name]] for name in ("primary_label", "file"))
+    for label, file in zip(*columns, strict=True):
         touch_audio(folder / layout.audio / (file if "/" in file else f"{label}/{file}"))
     return folder
 

@@ -3,12 +3,14 @@
 import pandas as pd
 
 from birdclef.index.counts import count_licenses, per_species_and_source, summarize
-from birdclef.index.layouts import SOURCES
+from birdclef.index.layouts import BIRDCLEF_2022, COMPETITION
+
+OWN, OLDER = COMPETITION.source, BIRDCLEF_2022.source
 
 BEFORE = pd.DataFrame(
     {
         "primary_label": ["a"] * 11 + ["b"],
-        "source": [SOURCES[0]] * 10 + [SOURCES[2]] * 2,
+        "source": [OWN] * 10 + [OLDER] * 2,
         "license": ["CC BY"] * 9 + ["", "CC0", "CC0"],
         "joint_labels": ["b"] + [""] * 11,
     }
@@ -25,8 +27,8 @@ def test_sources_are_counted_before_and_after() -> None:
         BEFORE, BEFORE.iloc[1:11], SPECIES, pd.DataFrame({"group": ["g", "g", "h"]})
     )
     assert summary["sources"] == {
-        SOURCES[0]: {"before": 10, "kept": 9},
-        SOURCES[2]: {"before": 2, "kept": 1},
+        OWN: {"before": 10, "kept": 9},
+        OLDER: {"before": 2, "kept": 1},
     }
     assert (summary["recordings"], summary["joint_labels"]) == (10, 0)
     assert summary["species_below_10_recordings"] == 2
@@ -35,8 +37,8 @@ def test_sources_are_counted_before_and_after() -> None:
 def test_the_plot_has_every_species_and_every_recording() -> None:
     table = per_species_and_source(BEFORE, SPECIES)
     assert table.to_numpy().tolist() == [
-        ["a", SOURCES[0], 10],
-        ["a", SOURCES[2], 1],
-        ["b", SOURCES[2], 1],
-        ["c", SOURCES[0], 0],
+        ["a", OWN, 10],
+        ["a", OLDER, 1],
+        ["b", OLDER, 1],
+        ["c", OWN, 0],
     ]

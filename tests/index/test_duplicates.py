@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from birdclef.index.duplicates import REPORT_COLUMNS, Resolved, SoundPair, preference, resolve
-from birdclef.index.layouts import SOURCES
+from birdclef.index.layouts import BIRDCLEF_2022, BIRDCLEF_2023, COMPETITION, SOURCES
 
-OWN, NEWER, OLDER = SOURCES[:3]
+OWN, NEWER, OLDER = COMPETITION.source, BIRDCLEF_2023.source, BIRDCLEF_2022.source
 
 
 def rows(*cells: tuple[str, str, str]) -> pd.DataFrame:

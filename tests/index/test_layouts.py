@@ -8,7 +8,15 @@ import pytest
 
 from birdclef.common.tables import TableError
 from birdclef.index.folders import SourceError, list_audio
-from birdclef.index.layouts import BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO, Layout, read_rows
+from birdclef.index.layouts import (
+    BIRDCLEF_2021,
+    BIRDSONG_2020,
+    COMPETITION,
+    EXTRAS,
+    XENO_CANTO,
+    Layout,
+    read_rows,
+)
 from index_data import (
     Row,
     add_source,
@@ -20,7 +28,6 @@ from index_data import (
     xeno_canto_row,
 )
 
-Y2023, Y2022, Y2021 = EXTRAS[:3]
 SPECIES = pd.DataFrame({"species": ["aaa", "bbb"], "scientific_name": ["Genus aaa", "Genus bbb"]})
 
 
@@ -40,25 +47,21 @@ def reason(tmp_path: Path, **changes: Any) -> str:
     return str(read_again(COMPETITION, tmp_path, folder)["reason"].item())
 
 
-@pytest.mark.parametrize(
-    ("layout", "row", "path"),
-    [
-        (COMPETITION, competition_row("aaa", 7), "birdclef-2024/train_audio/aaa/XC7.ogg"),
-        (Y2023, competition_row("aaa", 7), "birdclef-2023/train_audio/aaa/XC7.ogg"),
-        (Y2022, competition_row("aaa", 7, time="8"), "birdclef-2022/train_audio/aaa/XC7.ogg"),
-        (Y2021, row_2021("aaa", 7), "birdclef-2021/train_short_audio/aaa/XC7.ogg"),
-        (BIRDSONG_2020, row_2020("aaa", 7), "birdsong-recognition/train_audio/aaa/XC7.mp3"),
-        (
-            XENO_CANTO,
-            xeno_canto_row("aaa", 7),
-            "birdclef2024-additional-mp3/additional_audio/aaa/XC7.mp3",
-        ),
-    ],
-    ids=lambda value: value.source if isinstance(value, Layout) else "",
-)
-def test_every_layout_gives_the_same_row(
-    tmp_path: Path, layout: Layout, row: Row, path: str
-) -> None:
+EXAMPLES = {  # source -> a row of its table, and the path of that row's file in the source
+    "birdclef-2024": (competition_row("aaa", 7), "train_audio/aaa/XC7.ogg"),
+    "birdclef-2023": (competition_row("aaa", 7), "train_audio/aaa/XC7.ogg"),
+    "birdclef-2022": (competition_row("aaa", 7, time="8"), "train_audio/aaa/XC7.ogg"),
+    "birdclef-2021": (row_2021("aaa", 7), "train_short_audio/aaa/XC7.ogg"),
+    "birdsong-recognition": (row_2020("aaa", 7), "train_audio/aaa/XC7.mp3"),
+    "birdclef2024-additional-mp3": (xeno_canto_row("aaa", 7), "additional_audio/aaa/XC7.mp3"),
+}
+
+
+@pytest.mark.parametrize("layout", [COMPETITION, *EXTRAS], ids=lambda layout: layout.source)
+def test_every_layout_gives_the_same_row(tmp_path: Path, layout: Layout) -> None:
+    assert layout.source in EXAMPLES, f"add a row of {layout.source} to EXAMPLES"
+    row, file = EXAMPLES[layout.source]
+    path = f"{layout.source}/{file}"
     found = read(layout, tmp_path, [row]).iloc[0]
     assert found["path"] == path
     assert (tmp_path / path).is_file()
@@ -140,11 +143,11 @@ def test_without_a_table_of_xeno_canto_the_tree_is_the_index(tmp_path: Path) -> 
 
 
 def test_every_other_source_needs_its_table(tmp_path: Path) -> None:
-    folder = add_source(tmp_path, Y2021, [row_2021("aaa", 1)])
-    (folder / Y2021.table).unlink()
+    folder = add_source(tmp_path, BIRDCLEF_2021, [row_2021("aaa", 1)])
+    (folder / BIRDCLEF_2021.table).unlink()
     match = r"train_metadata\.csv not found; expected .* birdclef-2021/train_short_audio/<label>"
     with pytest.raises(SourceError, match=match):
-        read_again(Y2021, tmp_path, folder)
+        read_again(BIRDCLEF_2021, tmp_path, folder)
 
 
 @pytest.mark.parametrize("column", ["primary_label", "secondary_labels", "filename", "author"])

@@ -8,7 +8,16 @@ import pytest
 
 from birdclef.index.counts import describe
 from birdclef.index.folders import SourceError
-from birdclef.index.layouts import BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO, Layout
+from birdclef.index.layouts import (
+    BIRDCLEF_2021,
+    BIRDCLEF_2022,
+    BIRDCLEF_2023,
+    BIRDSONG_2020,
+    COMPETITION,
+    EXTRAS,
+    XENO_CANTO,
+    Layout,
+)
 from birdclef.index.rules import to_table
 from birdclef.index.sources import (
     Extras,
@@ -30,8 +39,6 @@ from index_data import (
     touch_audio,
     xeno_canto_row,
 )
-
-Y2023, Y2022, Y2021 = EXTRAS[:3]
 
 
 def load(root: Path, fixes: pd.DataFrame = NO_CORRECTIONS) -> Loaded:
@@ -64,15 +71,15 @@ def test_a_missing_competition_names_the_way_out(tmp_path: Path) -> None:
 def test_a_source_without_its_audio_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "birdclef-2023").mkdir()
     with pytest.raises(SourceError, match=r"train_audio not found; expected"):
-        find_source(Y2023, tmp_path)
+        find_source(BIRDCLEF_2023, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("layout", "name"),
     [
-        (Y2023, "Birdclef23"),
-        (Y2022, "Birdclef22"),
-        (Y2021, "Birdclef21"),
+        (BIRDCLEF_2023, "Birdclef23"),
+        (BIRDCLEF_2022, "Birdclef22"),
+        (BIRDCLEF_2021, "Birdclef21"),
         (BIRDSONG_2020, "Birdclef20"),
     ],
 )
@@ -85,7 +92,7 @@ def test_one_source_under_two_names_is_an_error(tmp_path: Path) -> None:
     for name in ("birdclef-2023", "Birdclef23"):
         (tmp_path / name / "train_audio").mkdir(parents=True)
     with pytest.raises(SourceError, match="are the same source; keep one"):
-        find_source(Y2023, tmp_path)
+        find_source(BIRDCLEF_2023, tmp_path)
 
 
 def test_a_source_that_is_a_link_out_is_an_error(tmp_path: Path) -> None:
@@ -251,9 +258,9 @@ def test_missing_sources_are_one_line_each_and_nothing_is_added(tmp_path: Path) 
 
 def test_an_id_comes_from_the_competition_or_else_the_newest_source(tmp_path: Path) -> None:
     add_source(tmp_path, COMPETITION, [competition_row("aaa", 1), competition_row("bbb", 9)])
-    add_source(tmp_path, Y2023, [competition_row("aaa", n) for n in (1, 2)])
-    add_source(tmp_path, Y2022, [competition_row("bbb", n) for n in (2, 3)])
-    add_source(tmp_path, Y2021, [row_2021("aaa", n) for n in (3, 4)])
+    add_source(tmp_path, BIRDCLEF_2023, [competition_row("aaa", n) for n in (1, 2)])
+    add_source(tmp_path, BIRDCLEF_2022, [competition_row("bbb", n) for n in (2, 3)])
+    add_source(tmp_path, BIRDCLEF_2021, [row_2021("aaa", n) for n in (3, 4)])
     add_source(tmp_path, BIRDSONG_2020, [row_2020("aaa", n) for n in (4, 5)])
     add_source(tmp_path, XENO_CANTO, [xeno_canto_row("aaa", n) for n in (1, 5, 6)])
     found = extras(tmp_path)
@@ -267,14 +274,15 @@ def test_an_id_comes_from_the_competition_or_else_the_newest_source(tmp_path: Pa
     }
     kept = {name: (counts["unique"], counts["new"]) for name, counts in found.counts.items()}
     assert kept == dict(zip(source, [(2, 1), (2, 1), (2, 1), (2, 1), (3, 1)], strict=True))
-    assert found.notes == ()
+    others = {layout.source for layout in EXTRAS} - set(source)
+    assert {note.split(":")[0] for note in found.notes} == others
 
 
 def test_other_species_are_dropped_and_counted_and_never_guessed(tmp_path: Path) -> None:
     add_source(tmp_path, COMPETITION, [competition_row("amhgul1", 1)])
     renamed = competition_row("hergul", 2, scientific_name="Genus amhgul1")
     odd = competition_row("other", 3, secondary_labels="exit()")
-    add_source(tmp_path, Y2023, [renamed, odd, competition_row("amhgul1", 4)])
+    add_source(tmp_path, BIRDCLEF_2023, [renamed, odd, competition_row("amhgul1", 4)])
     found = extras(tmp_path)
     assert ids(found.recordings) == ["XC4"]
     counts = found.counts["birdclef-2023"]
@@ -284,7 +292,7 @@ def test_other_species_are_dropped_and_counted_and_never_guessed(tmp_path: Path)
 
 def test_a_corrected_extra_is_selected_by_its_true_label(tmp_path: Path) -> None:
     add_source(tmp_path, COMPETITION, [competition_row("aaa", 1)])
-    add_source(tmp_path, Y2023, [competition_row("zzz", 2), competition_row("zzz", 3)])
+    add_source(tmp_path, BIRDCLEF_2023, [competition_row("zzz", 2), competition_row("zzz", 3)])
     found = extras(tmp_path, corrections(("XC2", "zzz", "aaa")))
     assert to_table(found.recordings)[["recording_id", "primary_label"]].to_numpy().tolist() == [
         ["XC2", "aaa"]
@@ -294,9 +302,13 @@ def test_a_corrected_extra_is_selected_by_its_true_label(tmp_path: Path) -> None
 def test_extras_only_fill_up(tmp_path: Path) -> None:
     own = [competition_row("aaa", n) for n in range(5)] + [competition_row("bbb", 5)]
     add_source(tmp_path, COMPETITION, own)
-    add_source(tmp_path, Y2023, [competition_row("aaa", 10), competition_row("bbb", 11, rating=1)])
+    add_source(
+        tmp_path, BIRDCLEF_2023, [competition_row("aaa", 10), competition_row("bbb", 11, rating=1)]
+    )
     older = {12: "3", 13: "5", 14: "", 15: "5"}
-    add_source(tmp_path, Y2022, [competition_row("bbb", n, rating=r) for n, r in older.items()])
+    add_source(
+        tmp_path, BIRDCLEF_2022, [competition_row("bbb", n, rating=r) for n, r in older.items()]
+    )
     assert ids(extras(tmp_path, limit=4).recordings) == ["XC11", "XC13", "XC15"]
     assert ids(extras(tmp_path, limit=5).recordings) == ["XC11", "XC12", "XC13", "XC15"]
     assert ids(extras(tmp_path, limit=1).recordings) == []
@@ -307,7 +319,7 @@ def test_a_recording_set_aside_in_the_competition_may_come_from_an_earlier_year(
 ) -> None:
     folder = add_source(tmp_path, COMPETITION, [competition_row("aaa", n) for n in (1, 2)])
     (folder / "train_audio" / "aaa" / "XC1.ogg").unlink()
-    add_source(tmp_path, Y2023, [competition_row("aaa", 1)])
+    add_source(tmp_path, BIRDCLEF_2023, [competition_row("aaa", 1)])
     assert ids(extras(tmp_path).recordings) == ["XC1"]
 
 

@@ -118,7 +118,8 @@ def test_metrics_and_plots_are_shown(repository: Repository) -> None:
 
     files = shown[""]["data"]
     another_round = 2  # this run has one round more than params.yaml, which adds two numbers
-    assert sum(numbers(file["data"]) for file in files.values()) <= 15 + another_round
+    shown_numbers = sum(numbers(file["data"]) for file in files.values())
+    assert shown_numbers <= 15 + another_round, "list counts under `outs` of a stage, not `metrics`"
     plots = json.loads(repository.run("dvc", "plots", "show", "--json"))
     assert not plots.get("errors")
     assert "file://" in repository.run("dvc", "plots", "show")

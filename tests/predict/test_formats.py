@@ -10,8 +10,9 @@ import pytest
 
 from birdclef.predict.detections import detections
 from birdclef.predict.detector import RecordingScores
-from birdclef.predict.formats import FORMATS, Report, check, format_of
+from birdclef.predict.formats import FORMATS, check, format_of
 from birdclef.predict.selection import ChoiceError
+from birdclef.predict.writers import Report
 from small_model import SPECIES
 
 P = np.array([[0.9, 0.2, 0.05], [0.1, 0.6, 0.7]], np.float32)
@@ -143,22 +144,37 @@ HOSTILE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("form", ["csv", "wide", "raven", "audacity"])
+def _comma_separated(text: str) -> list[list[str]]:
+    return list(csv.reader(text.splitlines(keepends=True)))
+
+
+def _tab_separated(text: str) -> list[list[str]]:
+    return [line.split("\t") for line in text.splitlines()]
+
+
+READERS = {  # format -> reader of its rows, and number of rows for two detections in one window
+    "csv": (_comma_separated, 3),
+    "wide": (_comma_separated, 2),
+    "raven": (_tab_separated, 3),
+    "audacity": (_tab_separated, 2),
+}
+NOT_TEXT = {"parquet", "submission"}  # typed columns; no text except row_id
+
+
+@pytest.mark.parametrize("form", sorted(set(FORMATS) - NOT_TEXT))
 def test_untrusted_text_breaks_no_table_and_is_no_formula(tmp_path: Path, form: str) -> None:
+    assert form in READERS, f"add a reader of format {form} to READERS"
     scores = RecordingScores(Path("=1+1\n,\udce9.wav"), 5.0, P[:1])
     species = [HOSTILE, *SPECIES[1:]]
     out = tmp_path / "out"
     FORMATS[form].write(report([scores], species), out)
     file = out if out.is_file() else next(out.iterdir())
-    text = file.read_text(encoding="utf-8")
-    if form in ("csv", "wide"):
-        rows = list(csv.reader(text.splitlines(keepends=True)))
-        assert len({len(row) for row in rows}) == 1
+    read, count = READERS[form]
+    rows = read(file.read_text(encoding="utf-8"))
+    assert len(rows) == count
+    assert len({len(row) for row in rows}) == 1
+    if read is _comma_separated:
         assert not any(cell.startswith(("=", "@", "+", "-")) for row in rows for cell in row)
-    else:
-        tabs = [line.count("\t") for line in text.splitlines()]
-        assert len(set(tabs)) == 1
-        assert len(tabs) == (3 if form == "raven" else 2)
 
 
 def test_suffixes_select_formats(tmp_path: Path) -> None:
@@ -171,12 +187,18 @@ def test_suffixes_select_formats(tmp_path: Path) -> None:
         format_of(tmp_path / "a.csv", "xlsx")
 
 
-def test_no_file_is_left_if_writing_fails(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", sorted(set(FORMATS) - {"audacity"}))  # one file per recording
+def test_no_file_is_left_if_writing_fails(tmp_path: Path, form: str) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+
     def one_then_fail() -> Any:
         yield RecordingScores(Path("a.wav"), 5.0, P)
         raise OSError("disk full")
 
-    for form in ("csv", "wide", "raven"):
-        with pytest.raises(OSError, match="disk full"):
-            FORMATS[form].write(report()._replace(recordings=one_then_fail()), tmp_path / "out.csv")
-    assert not list(tmp_path.iterdir())
+    (tmp_path / "out").mkdir()
+    order = sample(tmp_path / "s.csv", ["row_id", "mallar3", "grewag1", "houspa"])
+    failing = report(sample=order)._replace(recordings=one_then_fail())
+    with pytest.raises(OSError, match="disk full"):
+        FORMATS[form].write(failing, tmp_path / "out/found")
+    assert not list((tmp_path / "out").iterdir())

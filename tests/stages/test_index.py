@@ -11,7 +11,7 @@ import yaml
 
 from birdclef.common.recordings import COLUMNS
 from birdclef.index.folders import SourceError
-from birdclef.index.layouts import BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO
+from birdclef.index.layouts import BIRDCLEF_2023, BIRDSONG_2020, COMPETITION, EXTRAS, XENO_CANTO
 from birdclef.stages import index, index_extra
 from index_data import (
     add_source,
@@ -39,7 +39,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     touch_audio(folder / "train_soundscapes" / "s1.ogg")
     window = {"row_id": "s1_5", "site": "X", "audio_id": "s1", "seconds": 5, "birds": "a"}
     write_table(folder / "train_soundscape_labels.csv", [window])
-    add_source(root, EXTRAS[0], [competition_row("a", 50), competition_row("z", 51)])
+    add_source(root, BIRDCLEF_2023, [competition_row("a", 50), competition_row("z", 51)])
     add_source(root, BIRDSONG_2020, [row_2020("b", 52)])
     add_source(root, XENO_CANTO, [xeno_canto_row("c", 53), xeno_canto_row("c", 20)])
     return tmp_path

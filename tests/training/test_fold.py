@@ -18,7 +18,7 @@ from birdclef.dataset.labeled import LabeledData
 from birdclef.dataset.waveforms import LabeledClips
 from birdclef.model.artifacts import TrainedModel
 from birdclef.model.classifier import load_checkpoint
-from birdclef.params import MixupParams, Params, load_params
+from birdclef.params import Params, load_params
 from birdclef.pseudo_labels import PseudoLabels
 from birdclef.stages import train_l1, train_l2
 from birdclef.training import fold as fold_run
@@ -81,7 +81,8 @@ MIXUP: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def base(small_params: Params) -> FoldParams:
-    return _fold_params(small_params, **BASE, mixup=MixupParams(**MIXUP))
+    mixup = small_params.train_l1.mixup.model_copy(update=MIXUP)
+    return _fold_params(small_params, **BASE, mixup=mixup)
 
 
 @pytest.fixture(scope="module")
@@ -103,41 +104,55 @@ def test_loader_processes_change_nothing(
     assert _checkpoint(labeled, base._replace(runtime=runtime)) == base_checkpoint
 
 
-@pytest.mark.parametrize(
-    ("section", "changes"),
-    [
-        ("train", {"backbone": "test_resnet"}),
-        ("train", {"scheme": "all"}),
-        ("train", {"drop_rate": 0.5}),
-        ("train", {"batch": 6}),
-        ("train", {"min_recordings": 12}),
-        ("train", {"max_lr": 0.003}),
-        ("train", {"warmup": 0.5}),
-        ("train", {"div_factor": 5.0}),
-        ("train", {"final_div_factor": 5.0}),
-        ("train", {"weight_decay": 0.5}),
-        ("train", {"loudness_db": 6.0}),
-        ("train", {"ema": 0.5}),
-        ("level", {"epochs": 3}),
-        ("level", {"seed": 8}),
-        ("level", {"clip_grad": None}),
-        ("level", {"clip_grad": 0.01}),
-        ("mixup", {"per": "batch"}),
-        ("mixup", {"probability": 0.2}),
-        ("mixup", {"weight": "log_uniform"}),
-        ("mixup", {"min_weight": 0.9}),
-        ("mel", {"n_fft": 2048}),
-        ("mel", {"win_length": 512}),
-        ("mel", {"n_mels": 40}),
-        ("mel", {"n_frames": 41}),
-        ("mel", {"f_min": 300.0}),
-        ("mel", {"f_max": 9000.0}),
-        ("mel", {"floor_db": 20.0}),
-        ("mel", {"db_center": 30.0}),
-        ("mel", {"db_scale": 60.0}),
-        ("clips", {"clip_s": 0.4}),
-    ],
-)
+CHANGES: list[tuple[str, dict[str, Any]]] = [
+    ("train", {"backbone": "test_resnet"}),
+    ("train", {"scheme": "all"}),
+    ("train", {"drop_rate": 0.5}),
+    ("train", {"batch": 6}),
+    ("train", {"min_recordings": 12}),
+    ("train", {"max_lr": 0.003}),
+    ("train", {"warmup": 0.5}),
+    ("train", {"div_factor": 5.0}),
+    ("train", {"final_div_factor": 5.0}),
+    ("train", {"weight_decay": 0.5}),
+    ("train", {"loudness_db": 6.0}),
+    ("train", {"ema": 0.5}),
+    ("level", {"epochs": 3}),
+    ("level", {"seed": 8}),
+    ("level", {"clip_grad": None}),
+    ("level", {"clip_grad": 0.01}),
+    ("mixup", {"per": "batch"}),
+    ("mixup", {"probability": 0.2}),
+    ("mixup", {"weight": "log_uniform"}),
+    ("mixup", {"min_weight": 0.9}),
+    ("mel", {"n_fft": 2048}),
+    ("mel", {"win_length": 512}),
+    ("mel", {"n_mels": 40}),
+    ("mel", {"n_frames": 41}),
+    ("mel", {"f_min": 300.0}),
+    ("mel", {"f_max": 9000.0}),
+    ("mel", {"floor_db": 20.0}),
+    ("mel", {"db_center": 30.0}),
+    ("mel", {"db_scale": 60.0}),
+    ("clips", {"clip_s": 0.4}),
+]
+TESTED_ELSEWHERE = {  # ways to read files: tests/model/test_classifier.py, tests/dataset/
+    ("train", "pretrained"),
+    ("clips", "sample_rate_hz"),
+    ("clips", "shift_s"),
+}
+
+
+def test_every_parameter_of_training_is_on_the_list(base: FoldParams) -> None:
+    sections = {name: getattr(base, name) for name in ("train", "level", "mel", "clips")}
+    sections["mixup"] = base.level.mixup
+    keys = {(name, key) for name, section in sections.items() for key in section.model_dump()}
+    listed = {(name, key) for name, changes in CHANGES for key in changes}
+    missing = keys - listed - TESTED_ELSEWHERE - {("level", "mixup")}
+    assert not missing, f"add another value of {sorted(missing)} to CHANGES"
+
+
+@pytest.mark.parametrize(("section", "changes"), CHANGES)
 def test_no_parameter_of_training_is_ignored(
     labeled: LabeledData,
     base: FoldParams,
@@ -147,7 +162,7 @@ def test_no_parameter_of_training_is_ignored(
 ) -> None:
     """Each change gives other weights; the tests of each part check that they are right."""
     if section == "mixup":
-        section, changes = "level", {"mixup": MixupParams(**(MIXUP | changes))}
+        section, changes = "level", {"mixup": base.level.mixup.model_copy(update=changes)}
     params = base._replace(**{section: getattr(base, section).model_copy(update=changes)})
     clips = labeled.clips
     read = LabeledClips(clips.store, clips.recording_ids, clips.targets, clips.masks, params.clips)

@@ -1,4 +1,4 @@
-"""Mixup, masks and the loss against values worked out by hand."""
+"""Loudness, mixup and its masks against values worked out by hand."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from birdclef.params import MixupParams
-from birdclef.training.mixing import masked_bce, mixup, random_loudness
+from birdclef.training.mixing import mixup, random_loudness
 
 
 def _generator(seed: int = 0) -> torch.Generator:
@@ -86,12 +86,3 @@ def test_loudness_falls_by_up_to_the_given_decibels(max_db: float) -> None:
     assert -max_db <= decibels.min() < 0.1 - max_db
     assert -0.1 < decibels.max() <= 0
     assert decibels.mean() == pytest.approx(-max_db / 2, abs=0.2)
-
-
-def test_loss_is_cross_entropy_over_all_elements_less_the_masked() -> None:
-    logits = torch.tensor([[0.0, 2.0], [-1.0, 5.0]])
-    targets = torch.tensor([[1.0, 0.0], [0.25, 1.0]])
-    masks = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
-    soft = -(0.25 * math.log(1 / (1 + math.e)) + 0.75 * math.log(math.e / (1 + math.e)))
-    expected = (math.log(2) + math.log(1 + math.e**2) + soft + 0) / 4
-    assert masked_bce(logits, targets, masks).item() == pytest.approx(expected, rel=1e-6)

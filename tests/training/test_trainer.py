@@ -12,9 +12,10 @@ from torch.utils.data import Dataset
 from birdclef.common.lengths import clip_samples
 from birdclef.model.classifier import create_classifier
 from birdclef.model.device import prepare
-from birdclef.params import MixupParams, Params, TrainParams
+from birdclef.params import Params, TrainParams
 from birdclef.training.examples import TrainingExamples
-from birdclef.training.mixing import masked_bce, mixup, random_loudness
+from birdclef.training.losses import masked_bce
+from birdclef.training.mixing import mixup, random_loudness
 from birdclef.training.resume import ResumeError, ResumePoint
 from birdclef.training.trainer import (
     EpochReport,
@@ -184,8 +185,10 @@ def test_the_schedule_has_as_many_steps_as_the_training(
 def test_a_step_learns_from_the_mixed_batch(tmp_path: Path, small_params: Params) -> None:
     """Loudness, then mixup with its targets and masks, then the masked loss."""
     trainer = _trainer(tmp_path, small_params, loudness_db=20.0)
-    mixing = MixupParams(per="clip", probability=0.6, weight="uniform", min_weight=0.2)
-    level = trainer.params.level.model_copy(update={"mixup": mixing})
+    level = trainer.params.level
+    changes = {"per": "clip", "probability": 0.6, "weight": "uniform", "min_weight": 0.2}
+    mixing = level.mixup.model_copy(update=changes)
+    level = level.model_copy(update={"mixup": mixing})
     trainer.params = trainer.params._replace(level=level)
     generator = torch.Generator().manual_seed(0)
     waveforms = torch.randn(8, clip_samples(small_params.clips), generator=generator)

@@ -215,7 +215,7 @@ def rebuild(
 @app.command()
 @plain_errors()
 def docs() -> None:
-    """Update the figures in docs/ from metrics/ and dvc.yaml; list the changed files."""
+    """Update the tables of README.md and docs/ from metrics/ and code; list the changed files."""
     from birdclef.cli.doc_tables import fill_all
 
     print(*fill_all(), sep="\n")

@@ -1,22 +1,24 @@
-"""Update the figures in documents: the text between two marks is generated from metrics/.
+"""Update the figures of README.md and docs/: the text between two marks is generated.
 
 In a document, a line such as `<!-- figures: metrics/kept.json sources -->` requests figures, and
-`<!-- end of figures -->` ends them. The name of a part may contain spaces.
+`<!-- end of figures -->` ends them. The name of a part may contain spaces. The figures come from
+a file, or from a table that code generates (`_FROM_CODE`).
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from birdclef.cli import param_effects as invalidation
+from birdclef.cli import param_effects
 from birdclef.common.files import write_bytes
 from birdclef.common.nested import flatten
+from birdclef.index.layouts import COMPETITION, EXTRAS
+from birdclef.predict.formats import FORMATS
 
-DOCUMENTS = Path("docs")
 _BLOCK = re.compile(
     r"(<!-- figures: (\S+)(?: ([^\n]+?))? -->\n).*?(<!-- end of figures -->)", re.DOTALL
 )
@@ -24,6 +26,11 @@ _BLOCK = re.compile(
 
 class FiguresError(ValueError):
     """A document asks for figures that do not exist; the message names both."""
+
+
+def documents(folder: Path = Path()) -> list[Path]:
+    """README.md of a repository, and every document in its docs/."""
+    return [folder / "README.md", *sorted((folder / "docs").glob("*.md"))]
 
 
 def filled(document: Path) -> str:
@@ -43,10 +50,10 @@ def filled(document: Path) -> str:
     return _BLOCK.sub(fill, document.read_text(encoding="utf-8"))
 
 
-def fill_all(folder: Path = DOCUMENTS) -> list[Path]:
-    """Update every document of a folder whose figures have changed; returns these documents."""
+def fill_all(folder: Path = Path()) -> list[Path]:
+    """Update every document of a repository whose figures have changed; returns these documents."""
     changed = []
-    for document in sorted(folder.glob("*.md")):
+    for document in documents(folder):
         text = filled(document)
         if text != document.read_text(encoding="utf-8"):
             write_bytes(text.encode(), document)
@@ -55,8 +62,8 @@ def fill_all(folder: Path = DOCUMENTS) -> list[Path]:
 
 
 def _figures(source: str, part: str) -> str:
-    if source == "invalidation":
-        return invalidation.table()
+    if source in _FROM_CODE:
+        return _FROM_CODE[source]()
     path = Path(source)
     if path.suffix == ".csv":
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -83,3 +90,33 @@ def _text(value: Any) -> str:
 def _table(header: list[str], rows: list[list[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _formats() -> str:
+    rows = [
+        [f"`{name}`", form.what, f"`{form.suffix}`" if form.suffix else ""]
+        for name, form in FORMATS.items()
+    ]
+    return _table(["`--format`", "output", "suffix of `--out` that selects it"], rows)
+
+
+def _sources() -> str:
+    rows = [
+        [", ".join(f"`{name}`" for name in (x.source, *x.aliases)), f"`{x.table}`", f"`{x.audio}`"]
+        for x in (COMPETITION, *EXTRAS)
+    ]
+    return _table(
+        [
+            "folder, or its short name",
+            "table in it",
+            "folder in it that contains `<label>/<recording>`",
+        ],
+        rows,
+    )
+
+
+_FROM_CODE: dict[str, Callable[[], str]] = {
+    "formats": _formats,
+    "invalidation": param_effects.table,
+    "sources": _sources,
+}

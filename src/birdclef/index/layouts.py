@@ -1,4 +1,7 @@
-"""Layout of each source on disk, and the conversion of its table to common columns."""
+"""Layout of each source on disk, and the conversion of its table to common columns.
+
+A `Layout` contains everything that is specific to a source; no other code tests for a source.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +15,15 @@ from birdclef.index.folders import AudioFiles, SourceError, require_inside
 
 FILE = rf"{CODE}/{CODE}(?:{'|'.join(AUDIO_SUFFIXES)})".replace(".", r"\.")
 QUALITY = {"A": "5", "B": "4", "C": "3", "D": "2", "E": "1"}  # Xeno-Canto grade -> our rating
+Translate = Callable[[str], str]  # a name in secondary labels -> a species code, or the same name
+
+
+def _unchanged(table: pd.DataFrame) -> pd.DataFrame:
+    return table
+
+
+def _no_translation(*_: pd.DataFrame | None) -> Translate:
+    return str
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,40 @@ class Layout:
     columns: Mapping[str, str]  # our name -> the table's; columns not in `required` are optional
     required: tuple[str, ...] = ("file", "primary_label", "secondary_labels", "recordist")
     table_optional: bool = False  # if True, the directory tree can replace the table
+    # repairs the table before `columns` is applied
+    tidy: Callable[[pd.DataFrame], pd.DataFrame] = _unchanged
+    # (tidied table, the competition's species) -> the function that maps names in secondary labels
+    # to codes; the species are None for the competition itself
+    names: Callable[[pd.DataFrame, pd.DataFrame | None], Translate] = _no_translation
+
+
+def _one_to_one(names: pd.Series, codes: pd.Series) -> dict[str, str]:
+    """Map names to codes; omit names with several codes, because any choice would be a guess."""
+    pairs = pd.DataFrame({"name": names, "code": codes}).drop_duplicates()
+    pairs = pairs[pairs["name"] != ""].drop_duplicates("name", keep=False)
+    return dict(zip(pairs["name"], pairs["code"], strict=True))
+
+
+def _names_of_2020(table: pd.DataFrame, _: pd.DataFrame | None) -> Translate:
+    """Translate <scientific name>_<common name>; the table has the codes of common names."""
+    codes = _one_to_one(table["species"], table["ebird_code"])
+    return lambda name: codes.get(name.partition("_")[2], name)
+
+
+def _scientific_names(_: pd.DataFrame, species: pd.DataFrame | None) -> Translate:
+    """Translate scientific names to the competition's codes."""
+    if species is None:
+        return str
+    codes = _one_to_one(species["scientific_name"], species["species"])
+    return lambda name: codes.get(name, name)
+
+
+def _tidy_xeno_canto(table: pd.DataFrame) -> pd.DataFrame:
+    """Make file names from ids, and scientific names from genus and species if it has both."""
+    table = table.assign(id="XC" + table["id"].str.removeprefix("XC") + ".mp3")
+    if {"gen", "sp"} <= set(table.columns):
+        table["scientific_name"] = (table["gen"] + " " + table["sp"]).str.strip()
+    return table
 
 
 COMPETITION_COLUMNS = {
@@ -58,6 +104,15 @@ XENO_CANTO_COLUMNS = COMPETITION_COLUMNS | {
 }
 
 COMPETITION = Layout("birdclef-2024", (), "train_audio", "train_metadata.csv", COMPETITION_COLUMNS)
+BIRDCLEF_2023 = Layout(
+    "birdclef-2023", ("Birdclef23",), "train_audio", "train_metadata.csv", COMPETITION_COLUMNS
+)
+BIRDCLEF_2022 = Layout(
+    "birdclef-2022", ("Birdclef22",), "train_audio", "train_metadata.csv", COMPETITION_COLUMNS
+)
+BIRDCLEF_2021 = Layout(
+    "birdclef-2021", ("Birdclef21",), "train_short_audio", "train_metadata.csv", COMPETITION_COLUMNS
+)
 BIRDSONG_2020 = Layout(
     "birdsong-recognition",
     ("Birdclef20",),
@@ -65,6 +120,7 @@ BIRDSONG_2020 = Layout(
     "train.csv",
     COLUMNS_2020,
     required=("file", "primary_label", "secondary_labels", "recordist", "common_name"),
+    names=_names_of_2020,
 )
 XENO_CANTO = Layout(
     "birdclef2024-additional-mp3",
@@ -74,21 +130,13 @@ XENO_CANTO = Layout(
     XENO_CANTO_COLUMNS,
     required=("file", "primary_label", "recordist"),
     table_optional=True,
+    tidy=_tidy_xeno_canto,
+    names=_scientific_names,
 )
-EXTRAS = (  # newest first
-    Layout(
-        "birdclef-2023", ("Birdclef23",), "train_audio", "train_metadata.csv", COMPETITION_COLUMNS
-    ),
-    Layout(
-        "birdclef-2022", ("Birdclef22",), "train_audio", "train_metadata.csv", COMPETITION_COLUMNS
-    ),
-    Layout(
-        "birdclef-2021",
-        ("Birdclef21",),
-        "train_short_audio",
-        "train_metadata.csv",
-        COMPETITION_COLUMNS,
-    ),
+EXTRAS = (  # newest first; if two of them have the same recording, the first one is kept
+    BIRDCLEF_2023,
+    BIRDCLEF_2022,
+    BIRDCLEF_2021,
     BIRDSONG_2020,
     XENO_CANTO,
 )
@@ -141,7 +189,7 @@ def read_rows(
     rows["rating"] = to_numbers(rows["rating"].replace(QUALITY))
     secondary = parse_name_lists(rows["secondary_labels"])
     rows["reason"] = _first_reason(rows, secondary)
-    translate = _translator(layout, table, species)
+    translate = layout.names(table, species)
     codes = [tuple(map(translate, names or ())) for names in secondary]
     return rows.assign(secondary_labels=pd.Series(codes, index=rows.index, dtype=object))
 
@@ -152,10 +200,7 @@ def _read_table(layout: Layout, path: Path, root: Path) -> pd.DataFrame:
     require_inside(path, root)
     table = read_table(path, [layout.columns[name] for name in layout.required])
     table["row"] = pd.Series(table.index, index=table.index, dtype="Int64")
-    if layout is XENO_CANTO:
-        table["id"] = "XC" + table["id"].str.removeprefix("XC") + ".mp3"
-        if {"gen", "sp"} <= set(table.columns):
-            table["scientific_name"] = (table["gen"] + " " + table["sp"]).str.strip()
+    table = layout.tidy(table)
     return table.assign(**{c: "" for c in layout.columns.values() if c not in table})
 
 
@@ -173,23 +218,3 @@ def _first_reason(rows: pd.DataFrame, secondary: pd.Series) -> pd.Series:
     reasons[~rows["file"].str.fullmatch(FILE)] = "odd file name"
     reasons[~rows["primary_label"].str.fullmatch(CODE)] = "odd label"
     return reasons
-
-
-def _translator(
-    layout: Layout, table: pd.DataFrame, species: pd.DataFrame | None
-) -> Callable[[str], str]:
-    """Make a function that maps names in secondary labels to codes; unknown names stay the same."""
-    if layout is BIRDSONG_2020:  # <scientific name>_<common name>; the table has the codes
-        codes = _one_to_one(table["species"], table["ebird_code"])
-        return lambda name: codes.get(name.partition("_")[2], name)
-    if layout is XENO_CANTO and species is not None:
-        codes = _one_to_one(species["scientific_name"], species["species"])
-        return lambda name: codes.get(name, name)
-    return lambda name: name
-
-
-def _one_to_one(names: pd.Series, codes: pd.Series) -> dict[str, str]:
-    """Map names to codes; omit names with several codes, because any choice would be a guess."""
-    pairs = pd.DataFrame({"name": names, "code": codes}).drop_duplicates()
-    pairs = pairs[pairs["name"] != ""].drop_duplicates("name", keep=False)
-    return dict(zip(pairs["name"], pairs["code"], strict=True))

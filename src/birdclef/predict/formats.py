@@ -1,225 +1,26 @@
-"""Write detections to files: tables for people and programs, labels for Raven and Audacity.
+"""The output formats of `birdclef predict`: one entry per format, shown by --help and README."""
 
-File names and the names in a model are untrusted text. CSV tables quote it, and formats that
-cannot quote replace its control characters. In csv and wide, no name starts like a formula.
-"""
-
-import csv
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import NamedTuple
 
-from birdclef.common.files import replacing
 from birdclef.predict.selection import ChoiceError
-
-if TYPE_CHECKING:  # so that `birdclef --help` loads no engine
-    from birdclef.predict.detections import Detection
-    from birdclef.predict.detector import RecordingScores
-
-_PARQUET_ROWS = 2**16  # rows per write
-
-
-class Report(NamedTuple):
-    """The input of every writer; recordings arrive one at a time."""
-
-    recordings: "Iterable[RecordingScores]"
-    detect: "Callable[[RecordingScores], Iterable[Detection]]"
-    species: Sequence[dict[str, str]]  # all outputs of the model, in order
-    chosen: Sequence[int]  # indices of the species to report
-    window_s: tuple[float, float]  # between the starts of windows, and length of a window
-    band_hz: tuple[float, float]  # frequency range of the model's mel spectrogram
-    sample: Path | None = None  # sample_submission.csv
+from birdclef.predict.writers import (
+    Report,
+    require_pyarrow,
+    sample_species,
+    write_audacity,
+    write_long,
+    write_parquet,
+    write_raven,
+    write_submission,
+    write_wide,
+)
 
 
-def _cell(text: str) -> str:
-    """Text that a spreadsheet does not read as a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def _file_cell(path: Path) -> str:
-    """A path as a cell; the prefix ./ protects a formula-like name and keeps the path valid."""
-    return str(path) if _cell(str(path)) == str(path) else f"./{path}"
-
-
-def _plain(text: str) -> str:
-    """Text for formats that cannot quote; tabs, line ends and other control characters become ?."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def _number(value: float) -> str:
-    """Seconds or hertz, rounded to thousandths, without trailing zeros."""
-    return f"{value:.3f}".rstrip("0").rstrip(".")
-
-
-@contextmanager
-def _text(path: Path) -> Generator[TextIO, None, None]:
-    """Open a text file that appears whole or not at all; names that are not UTF-8 are escaped."""
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        yield file
-
-
-def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    count = 0
-    with _text(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        for count, row in enumerate(rows, start=1):  # noqa: B007
-            writer.writerow(row)
-    return count
-
-
-def write_long(report: Report, out: Path) -> int:
-    """Write one row per detection."""
-    names = [(_cell(s["species"]), _cell(s["common_name"])) for s in report.species]
-    header = ["file", "start_s", "end_s", "species", "common_name", "probability"]
-    rows = (
-        (_file_cell(scores.path), _number(d.start_s), _number(d.end_s), *names[d.species], p)
-        for scores in report.recordings
-        for d in report.detect(scores)
-        for p in [f"{d.probability:.5g}"]
-    )
-    return _write_rows(out, header, rows)
-
-
-def write_wide(report: Report, out: Path) -> int:
-    """Write one row per window, with one column per species."""
-    step_s, length_s = report.window_s
-    codes = [_cell(report.species[i]["species"]) for i in report.chosen]
-    rows = (
-        (
-            _file_cell(scores.path),
-            _number(number * step_s),
-            _number(number * step_s + length_s),
-            *(f"{row[i]:.5g}" for i in report.chosen),
-        )
-        for scores in report.recordings
-        for number, row in enumerate(scores.probabilities)
-    )
-    return _write_rows(out, ["file", "start_s", "end_s", *codes], rows)
-
-
-def write_submission(report: Report, out: Path) -> int:
-    """Write Kaggle's table: row_id is <file stem>_<end_s>, species are in the sample's order."""
-    codes = sample_species(report)
-    position = {s["species"]: i for i, s in enumerate(report.species)}
-    columns = [position[code] for code in codes]
-    step_s, length_s = report.window_s
-    rows = (
-        (
-            f"{scores.path.stem}_{_number(n * step_s + length_s)}",
-            *(f"{row[i]:.7g}" for i in columns),
-        )
-        for scores in report.recordings
-        for n, row in enumerate(scores.probabilities)
-    )
-    return _write_rows(out, ["row_id", *codes], rows)
-
-
-def sample_species(report: Report) -> list[str]:
-    """The species columns of the sample submission.
-
-    Raises:
-        ChoiceError: no sample is given, it cannot be read, or its species are not the model's.
-    """
-    if report.sample is None:
-        raise ChoiceError("format submission needs --sample-submission FILE, for its columns")
-    try:
-        with report.sample.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ChoiceError(f"{report.sample} cannot be read as a CSV table: {error}") from None
-    own = {s["species"] for s in report.species}
-    if header[:1] != ["row_id"] or len(set(header)) < len(header):
-        raise ChoiceError(f"{report.sample}: the columns must be row_id and species, each once")
-    if own != set(header[1:]):
-        differing = sorted(own ^ set(header[1:]))
-        raise ChoiceError(
-            f"{report.sample} and the model differ in {len(differing)} species:"
-            f" {', '.join(differing[:10])}; use the sample submission of the competition that the"
-            " model was trained for"
-        )
-    return header[1:]
-
-
-def write_parquet(report: Report, out: Path) -> int:
-    """Write one row per detection, with typed columns."""
-    arrow, parquet = _pyarrow()
-    names = ("species", "scientific_name", "common_name")
-    schema = arrow.schema(
-        [("file", arrow.string()), ("start_s", arrow.float64()), ("end_s", arrow.float64())]
-        + [(name, arrow.string()) for name in names]
-        + [("probability", arrow.float32())]
-    )
-    count = 0
-    rows: list[dict[str, Any]] = []
-    with replacing(out) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-
-        def flush() -> None:
-            writer.write_table(arrow.Table.from_pylist(rows, schema))
-            rows.clear()
-
-        for scores in report.recordings:
-            file = str(scores.path).encode("utf-8", "backslashreplace").decode()
-            for d in report.detect(scores):
-                species = {name: report.species[d.species][name] for name in names}
-                times = {"file": file, "start_s": d.start_s, "end_s": d.end_s}
-                rows.append(times | species | {"probability": d.probability})
-                count += 1
-                if len(rows) == _PARQUET_ROWS:
-                    flush()
-        flush()
-    return count
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ModuleNotFoundError:
-        raise ChoiceError(
-            "format parquet needs pyarrow: pip install 'birdclef[parquet]', or choose format csv"
-        ) from None
-    return pyarrow, pyarrow.parquet
-
-
-def write_raven(report: Report, out: Path) -> int:
-    """Write a selection table; times run on across files, as Raven opens them in sequence."""
-    header = "Selection|View|Channel|Begin Time (s)|End Time (s)|Low Freq (Hz)|High Freq (Hz)"
-    header += "|Common Name|Species Code|Confidence|Begin Path|File Offset (s)"
-    band = [_number(hz) for hz in report.band_hz]
-    offset_s, number = 0.0, 0
-    with _text(out) as file:
-        file.write(header.replace("|", "\t") + "\n")
-        for scores in report.recordings:
-            for d in report.detect(scores):
-                number += 1
-                species = report.species[d.species]
-                end_s = min(d.end_s, scores.duration_s)
-                times = [_number(offset_s + d.start_s), _number(offset_s + end_s)]
-                names = [species["common_name"], species["species"], f"{d.probability:.4f}"]
-                origin = [str(scores.path), _number(d.start_s)]
-                cells = [str(number), "Spectrogram 1", "1", *times, *band, *names, *origin]
-                file.write("\t".join(map(_plain, cells)) + "\n")
-            offset_s += scores.duration_s
-    return number
-
-
-def write_audacity(report: Report, out: Path) -> int:
-    """Write a folder with one label track per recording: start, end, name with probability."""
-    count = 0
-    for scores in report.recordings:
-        with _text(out / f"{_plain(scores.path.name)}.txt") as file:
-            for d in report.detect(scores):
-                count += 1
-                label = f"{report.species[d.species]['common_name']} {d.probability:.2f}"
-                end_s = min(d.end_s, scores.duration_s)
-                file.write(f"{_number(d.start_s)}\t{_number(end_s)}\t{_plain(label)}\n")
-    return count
+def _nothing(_: Report) -> None:
+    """Require nothing."""
 
 
 class Format(NamedTuple):
@@ -229,16 +30,31 @@ class Format(NamedTuple):
     what: str  # for --help and README
     suffix: str = ""  # suffix of --out that selects this format
     every_window: bool = False  # no window is left out
+    require: Callable[[Report], object] = _nothing  # raises ChoiceError if something is missing
+    name_of: Callable[[Path], str] | None = None  # name that must be unique; None: the path is used
 
 
 FORMATS = {
     "csv": Format(write_long, "a row per detection", ".csv"),
     "wide": Format(write_wide, "a row per window, a column per species", every_window=True),
-    "parquet": Format(write_parquet, "as csv, typed; needs the extra `parquet`", ".parquet"),
+    "parquet": Format(
+        write_parquet,
+        "as csv, typed; needs the extra `parquet`",
+        ".parquet",
+        require=lambda _: require_pyarrow(),
+    ),
     "raven": Format(write_raven, "a selection table for Raven", ".txt"),
-    "audacity": Format(write_audacity, "a folder with a label track per recording, for Audacity"),
+    "audacity": Format(
+        write_audacity,
+        "a folder with a label track per recording, for Audacity",
+        name_of=lambda path: path.name,
+    ),
     "submission": Format(
-        write_submission, "Kaggle's table; needs `--sample-submission`", every_window=True
+        write_submission,
+        "Kaggle's table; needs `--sample-submission`",
+        every_window=True,
+        require=sample_species,
+        name_of=lambda path: path.stem,
     ),
 }
 _OF_SUFFIX = {form.suffix: name for name, form in FORMATS.items() if form.suffix}
@@ -266,19 +82,17 @@ def check(report: Report, form: str, recordings: Sequence[Path]) -> None:
     """Find errors that would otherwise stop the writer after hours of work.
 
     Raises:
-        ChoiceError: pyarrow is missing, the sample submission is missing or does not fit the
-            model, or recordings share a name that must be unique in this format.
+        ChoiceError: something that the format needs is missing or does not fit the model, or
+            recordings share a name that must be unique in this format.
     """
-    if form == "parquet":
-        _pyarrow()
-    if form == "submission":
-        sample_species(report)
-    if form in ("submission", "audacity"):
-        names = [p.stem if form == "submission" else p.name for p in recordings]
-        shared = [name for name, count in Counter(names).items() if count > 1]
-        if shared:
-            raise ChoiceError(
-                f"format {form} distinguishes recordings only by file name, and {len(shared)} names"
-                f" belong to several recordings: {', '.join(shared[:10])}; process one folder at a"
-                " time"
-            )
+    FORMATS[form].require(report)
+    name_of = FORMATS[form].name_of
+    if name_of is None:
+        return
+    shared = [name for name, count in Counter(map(name_of, recordings)).items() if count > 1]
+    if shared:
+        raise ChoiceError(
+            f"format {form} distinguishes recordings only by file name, and {len(shared)} names"
+            f" belong to several recordings: {', '.join(shared[:10])}; process one folder at a"
+            " time"
+        )

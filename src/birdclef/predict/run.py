@@ -16,7 +16,7 @@ from birdclef.predict.detections import (
     score,
 )
 from birdclef.predict.detector import Detector, RecordingScores
-from birdclef.predict.formats import FORMATS, Report, check, format_of
+from birdclef.predict.formats import FORMATS, check, format_of
 from birdclef.predict.partial_results import PartialResults, predict_missing
 from birdclef.predict.selection import (
     ChoiceError,
@@ -25,6 +25,7 @@ from birdclef.predict.selection import (
     find_recordings,
     read_species_list,
 )
+from birdclef.predict.writers import Report
 from birdclef.progress import progress
 
 MIN_CONFIDENCE = 0.1

@@ -1,8 +1,7 @@
-"""Random loudness, additive mixup, and the loss that masks act on."""
+"""Augmentations of a batch of waveforms: random loudness, additive mixup."""
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from birdclef.params import MixupParams
 
@@ -67,9 +66,3 @@ def mixup(
         torch.where(mixed, both_targets, targets),
         torch.where(mixed, both_masks, masks),
     )
-
-
-def masked_bce(logits: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
-    """Binary cross-entropy of (B, species) logits times mask, averaged over all elements."""
-    loss = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    return (loss * masks).mean()

@@ -19,7 +19,8 @@ from birdclef.model.batch_inference import LOADER_START, predict_logits
 from birdclef.model.classifier import Classifier
 from birdclef.params import ClipsParams, LevelParams, MelParams, RuntimeParams, TrainParams
 from birdclef.training.examples import EpochBatches, TrainingExamples, oversample
-from birdclef.training.mixing import masked_bce, mixup, random_loudness
+from birdclef.training.losses import masked_bce
+from birdclef.training.mixing import mixup, random_loudness
 from birdclef.training.resume import ResumePoint
 
 _JUST_BELOW = 0.999  # shifts the peak by less than one step
