@@ -1,5 +1,8 @@
 """Shared fixtures: the demo's parameters, and smaller ones for quick models."""
 
+import sys
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -36,3 +39,12 @@ def small_params(params: Params) -> Params:
             "runtime": params.runtime.model_copy(update={"device": "cpu"}),
         }
     )
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_outlives_a_test() -> Iterator[None]:
+    """Joblib reuses its worker processes, which would stay in the folder of an earlier test."""
+    yield
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    if loky is not None and loky._executor is not None:
+        loky._executor.shutdown(wait=True, kill_workers=True)

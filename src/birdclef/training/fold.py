@@ -9,6 +9,7 @@ import torch
 from birdclef.common.digests import digest
 from birdclef.common.files import write_csv
 from birdclef.common.names import INPUT_FILES
+from birdclef.common.portable import is_held_to_avx2
 from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.labeled import LabeledData
 from birdclef.model.artifacts import OutOfFold, TrainedModel, write_out_of_fold
@@ -53,7 +54,7 @@ def train_fold(
     weights = pretrained_file(params.train)
     files = [*INPUT_FILES, *pseudo_files, *([weights] if weights else [])]
     # the key includes the device, because only mixed precision has a scaler state to resume from
-    key = digest(*sections, *files, torch.__version__, *model, device.type)
+    key = digest(*sections, *files, torch.__version__, *model, device.type, is_held_to_avx2())
     resume = ResumePoint(Path(params.runtime.resume_dir), key)
     name = f"{model.level} seed {model.seed} {params.train.backbone} fold {model.fold}"
     steps_per_epoch = len(trainer.batches)
