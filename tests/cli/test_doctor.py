@@ -21,6 +21,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_report_is_of_this_machine_and_repository(repository: Path, params: Params) -> None:
     (repository / "cpuinfo").write_text(CPUINFO)
     url = "s3://key:secret@host/store"

@@ -16,6 +16,8 @@ from birdclef.cli import parallel_repro as parallel
 from birdclef.cli.parallel_repro import reproduce, stage_graph
 from paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 GRAPH = {"a": [], "b@0": ["a"], "b@1": ["a"], "c": ["b@0", "b@1"], "d": ["b@0"]}
 
 

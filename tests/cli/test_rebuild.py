@@ -21,6 +21,8 @@ from birdclef.cli.rebuild import (
     rebuild,
 )
 
+pytestmark = pytest.mark.slow
+
 PIPELINE = """
 stages:
   data:

@@ -12,7 +12,7 @@ from birdclef.cli.app import app
 from birdclef.cli.verify import Verification, VerificationError, verify
 from dvc_world import REMOTE, cache_object, remote_object, spoil
 
-pytestmark = pytest.mark.usefixtures("world")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("world")]
 
 
 def _named(found: Verification) -> dict[str, str]:

@@ -14,6 +14,8 @@ from birdclef.cli.param_effects import effects
 from birdclef.common.nested import flatten
 from paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def test_no_document_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)

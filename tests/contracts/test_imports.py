@@ -12,6 +12,8 @@ import pytest
 from paths import ROOT
 from pipeline_contract import SOURCE, import_closure
 
+pytestmark = pytest.mark.slow
+
 CONTRACTS = {
     contract["id"]: contract
     for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][

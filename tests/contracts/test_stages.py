@@ -69,14 +69,14 @@ OVER_DEPENDENCES = {
         "common: lengths nested portable probabilities recordings",
     ],
     "train_l1": [
-        "common: nested portable",
+        "common: nested",
     ],
     "pseudo_label": [
         "common: digests nested portable recordings tables",
         "dataset: labeled labels metrics",
     ],
     "train_l2": [
-        "common: nested portable",
+        "common: nested",
     ],
     "evaluate": [
         "common: digests nested portable",

@@ -12,6 +12,8 @@ import soundfile
 from birdclef.demo.competition import write_demo
 from birdclef.params import DemoParams, Params
 
+pytestmark = pytest.mark.slow
+
 TINY = DemoParams(
     seed=7,
     species=4,

@@ -19,6 +19,8 @@ from birdclef.demo.recordings import Planner, long_tail, plan_competition, plan_
 from birdclef.demo.sounds import set_ogg_serial, write_sound
 from birdclef.params import DemoParams, Params
 
+pytestmark = pytest.mark.slow
+
 TINY = DemoParams(
     seed=7,
     species=4,

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from birdclef.export.backbone import ExportableAttention, RepeatedMel, exportable
 
+pytestmark = pytest.mark.slow
+
 
 def _image(channels: tuple[int, ...]) -> Tensor:
     generator = torch.Generator().manual_seed(0)

@@ -28,6 +28,8 @@ from birdclef.predict.detector import Detector
 from paths import ROOT
 from sounds import RATE_HZ, tone, write
 
+pytestmark = pytest.mark.slow
+
 SPECIES = ["high", "low", "none"]
 LIMITS = {"max_difference": 1e-4, "max_auc": 0.0005}
 BACKBONES = [

@@ -13,6 +13,8 @@ import pytest
 
 from repository import Repository, stages_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_stage_writes_its_metrics(repository: Repository) -> None:
     scores = repository.metrics("evaluate")

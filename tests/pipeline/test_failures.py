@@ -14,7 +14,7 @@ from dvc.cli import main
 from birdclef.cli.verify import verify
 from dvc_world import REMOTE, remote_object, spoil
 
-pytestmark = pytest.mark.usefixtures("world")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("world")]
 
 
 class Dvc:

@@ -13,6 +13,8 @@ from birdclef.cli.verify import verify
 from repository import Repository, stages_run
 from waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("victim", ["process group", "dvc alone"])
 def test_a_killed_repro_resumes(copy: Repository, victim: str) -> None:

@@ -35,6 +35,7 @@ PARAMS = TINY | {
 }
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.emulated,
     pytest.mark.skipif(EMULATOR is None, reason="qemu-x86_64 is not installed (qemu-user)"),
 ]

@@ -11,6 +11,8 @@ import pytest
 from repository import Repository, stages_run
 from waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = ".dvc/tmp/exps/run/*/*.pid"
 
 

@@ -10,6 +10,8 @@ import pytest
 import servers
 from repository import Repository, working_copy
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, dict[str, Any]] = {
     "demo": {
         "species": 4,

@@ -9,6 +9,8 @@ from dvc.repo import Repo
 
 from paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("own", ["data/own.csv", "data/own/deep/call.ogg", "models/own.onnx"])
 def test_files_added_beside_the_outputs_are_tracked(

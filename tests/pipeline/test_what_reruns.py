@@ -12,6 +12,8 @@ from index_data import competition_row, write_table
 from repository import Repository, stages_run, working_copy
 from sounds import RATE_HZ, write
 
+pytestmark = pytest.mark.slow
+
 OWN = "data/own"
 DATA_STAGES = ["index", "index_extra", "deduplicate", "preprocess"]
 

@@ -249,6 +249,7 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(
     world: World, tmp_path: Path
 ) -> None:
@@ -276,6 +277,7 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(
     assert world.outputs() == world.run_anew(tmp_path / "anew")
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_over_all_processes(world: World) -> None:
     world.change(jobs=2)
     for species in "abcdef":

@@ -29,6 +29,8 @@ from birdclef.training.trainer import FoldParams
 from paths import ROOT
 from small_world import SPECIES, labeled_clips
 
+pytestmark = pytest.mark.slow
+
 
 class _StoppedError(Exception):
     pass

@@ -28,6 +28,8 @@ from birdclef.training.trainer import (
 )
 from small_world import SPECIES, labeled_clips
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 
