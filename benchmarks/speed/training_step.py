@@ -8,6 +8,7 @@ Runs of the variants alternate. If a GPU is available, GPU settings follow the C
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from torch.nn import functional
 
 from birdclef.common.files import write_json
 from birdclef.common.lengths import clip_samples
+from birdclef.common.portable import hold_to_avx2
 from birdclef.model import device as device_module
 from birdclef.model.classifier import create_classifier
 from birdclef.training.trainer import parameter_groups
@@ -38,6 +40,7 @@ OURS: dict[str, Any] = {
     "mel": "device",
     "pinned": True,
     "deterministic": True,
+    "portable": False,  # birdclef.common.portable: AVX2 at most
 }
 PLAIN = {"allocator": False, "fill": True, "channels_last": False}
 CPU: dict[str, dict[str, Any]] = {
@@ -48,6 +51,7 @@ CPU: dict[str, dict[str, Any]] = {
     "the pipeline without channels_last": {"channels_last": False},
     "the pipeline, one thread": {"threads": 1},
     "the pipeline, not deterministic": {"deterministic": False},
+    "the pipeline, portable: the demo": {"portable": True},
 }
 BFLOAT16: dict[str, dict[str, Any]] = {
     "the pipeline in bfloat16": {"precision": "bfloat16"},
@@ -141,7 +145,10 @@ def main() -> None:
     for _ in range(arguments.rounds):
         for name, changes in variants.items():
             command = [sys.executable, __file__, *sizes, "--run", json.dumps(OURS | changes)]
-            found[name].append(json.loads(subprocess.check_output(command)))
+            environment = dict(os.environ)
+            if changes.get("portable"):
+                hold_to_avx2(environment)
+            found[name].append(json.loads(subprocess.check_output(command, env=environment)))
     results = {}
     for name, runs in found.items():
         seconds, gigabytes = (median(values) for values in zip(*runs, strict=True))
