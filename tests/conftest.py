@@ -13,7 +13,7 @@ from paths import ROOT
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-pytest_plugins = ["dvc_world", "tiny_run"]
+pytest_plugins = ["dvc_world", "tiny_demo", "tiny_run"]
 
 
 @pytest.fixture(scope="session")

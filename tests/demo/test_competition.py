@@ -10,26 +10,10 @@ import pytest
 import soundfile
 
 from birdclef.demo.competition import write_demo
-from birdclef.params import DemoParams, Params
+from birdclef.params import Params
+from tiny_demo import TINY
 
 pytestmark = pytest.mark.slow
-
-TINY = DemoParams(
-    seed=7,
-    species=4,
-    min_recordings=3,
-    max_recordings=6,
-    unlabeled_soundscapes=3,
-    labeled_soundscapes=2,
-    soundscape_s=10,
-)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("one") / "demo"
-    write_demo(folder, TINY, jobs=1)
-    return folder
 
 
 def _files(root: Path) -> dict[str, bytes]:

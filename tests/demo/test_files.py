@@ -17,26 +17,10 @@ from scipy import signal
 from birdclef.demo.competition import plan_soundscapes, start_afresh, write_demo
 from birdclef.demo.recordings import Planner, long_tail, plan_competition, plan_extras
 from birdclef.demo.sounds import set_ogg_serial, write_sound
-from birdclef.params import DemoParams, Params
+from birdclef.params import Params
+from tiny_demo import TINY
 
 pytestmark = pytest.mark.slow
-
-TINY = DemoParams(
-    seed=7,
-    species=4,
-    min_recordings=3,
-    max_recordings=6,
-    unlabeled_soundscapes=1,
-    labeled_soundscapes=1,
-    soundscape_s=10,
-)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("quirks") / "demo"
-    write_demo(folder, TINY, jobs=1)
-    return folder
 
 
 def _table(path: Path) -> pd.DataFrame:

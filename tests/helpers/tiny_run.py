@@ -1,6 +1,7 @@
 """One run of the whole pipeline through DVC, on a very small demo, in a separate repository."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,20 @@ TINY: dict[str, dict[str, Any]] = {
 }
 
 
+def run_tiny(
+    factory: pytest.TempPathFactory, params: Mapping[str, Mapping[str, Any]]
+) -> Repository:
+    """The working tree's tracked and new files, with these parameters, run once."""
+    folder, home = (factory.mktemp(name) for name in ("repository", "home"))
+    repository = working_copy(folder, home)
+    repository.run_and_commit(params)
+    return repository
+
+
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A copy of the working tree in which the pipeline has run once, with tiny parameters."""
-    folder, home = (tmp_path_factory.mktemp(name) for name in ("repository", "home"))
-    repository = working_copy(folder, home)
-    repository.run_and_commit(TINY)
-    return repository
+    """The repository with the tiny parameters, which has run once."""
+    return run_tiny(tmp_path_factory, TINY)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from repository import Repository, working_copy
-from tiny_run import TINY
+from repository import Repository
+from tiny_run import TINY, run_tiny
 
 EMULATOR = shutil.which("qemu-x86_64")
 PROCESSORS = ["Haswell", "EPYC-Rome"]  # of Intel and AMD, with AVX2 and without AVX-512
@@ -44,10 +44,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A small pipeline that has run on this machine's own processor."""
-    folder, home = (tmp_path_factory.mktemp(name) for name in ("repository", "home"))
-    repository = working_copy(folder, home)
-    repository.run_and_commit(PARAMS)
-    return repository
+    return run_tiny(tmp_path_factory, PARAMS)
 
 
 def _outputs(folder: Path) -> dict[str, str]:

@@ -3,21 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from birdclef.predict.detector import Detector
 from birdclef.predict.partial_results import PartialResults
 from small_model import CLIP_S, write_model
 from sounds import ramp, write
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "m.onnx")
-    for name, seconds in (("a.wav", 1.0), ("b.flac", 1.7)):
-        write(tmp_path / "in" / name, ramp(seconds))
-    return tmp_path
 
 
 def test_results_of_another_recording_model_or_overlap_are_not_used(world: Path) -> None:

@@ -11,19 +11,10 @@ from typer.testing import CliRunner, Result
 from birdclef.cli.app import app
 from birdclef.predict.detector import Detector
 from birdclef.predict.partial_results import PartialResults
-from small_model import CLIP_S, SPECIES, expected_probabilities, write_model
-from sounds import RATE_HZ, ramp, write
+from small_model import CLIP_S, SPECIES, expected_probabilities
+from sounds import RATE_HZ, ramp
 
 CODES = [s["species"] for s in SPECIES]
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "m.onnx")
-    for name, seconds in (("a.wav", 1.0), ("b.flac", 1.7)):
-        write(tmp_path / "in" / name, ramp(seconds))
-    return tmp_path
 
 
 def run(*arguments: str) -> Result:
