@@ -12,7 +12,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from birdclef.common.lengths import clip_samples
-from birdclef.export import graph as onnx_model
+from birdclef.export import graph as graph_module
 from birdclef.export.graph import (
     ParityError,
     both_probabilities,
@@ -142,7 +142,7 @@ def test_score_difference_is_that_of_the_clips_whose_truth_is_known(
     wrong[0] = 0.05
     unknown = np.full((1, 3), 0.5)
     monkeypatch.setattr(
-        onnx_model,
+        graph_module,
         "both_probabilities",
         lambda *_: (np.concatenate([right, unknown]), np.concatenate([wrong, unknown])),
     )
