@@ -37,7 +37,7 @@ def test_a_single_fold_can_be_exported(repository: Repository, tmp_path: Path) -
     out = tmp_path / "one.onnx"
     command = ("birdclef", "model", "export", str(out), "--level", "l1", "--fold")
     shown = " ".join(repository.run(*command, "1").split())
-    assert "differs from PyTorch by at most" in shown
+    assert "differs from PyTorch by" in shown
     metadata = json.loads(repository.run("birdclef", "model", "info", str(out), "--json"))
     assert (metadata["level"], metadata["folds"]) == ("l1", [1])
     assert metadata["metrics"]["onnx"]["parity_below"] == 1e-4
@@ -194,7 +194,7 @@ def test_a_model_trained_on_everything_has_no_out_of_fold_scores(
     copy.change("models", **one, rounds=[{"teachers": "l1", "students": "l2"}])
     shown = copy.run("dvc", "repro")
     assert "images/s" in shown
-    assert "ROC-AUC" not in shown
+    assert not re.search(r"loss .* ROC-AUC", shown)
     assert set(copy.metrics("evaluate")) == {"soundscapes"}
     rows = {
         name: list(csv.DictReader((copy.folder / f"metrics/{name}.csv").open()))
