@@ -31,20 +31,34 @@ def test_none_is_the_teachers_own_probability() -> None:
     np.testing.assert_allclose(_labels(), _sigmoid(LOGITS), rtol=1e-5)
 
 
-def test_max_over_models() -> None:
-    # M = [1, 2, 6], mean 3; the teachers' means are -2/3 and 5/3
-    first = (np.array([0, 2, -4]) + [1, 2, 6] + (-2 / 3 - 3)) / 2
-    second = (np.array([1, -2, 6]) + [1, 2, 6] + (5 / 3 - 3)) / 2
+def test_max_over_models_takes_its_means_over_one_soundscape() -> None:
+    # M = [1, 2, 6]: mean 3/2 in soundscape x, 6 in y. The teachers' means in x are 1 and -1/2, in
+    # y -4 and 6. The levels of x and y differ, so means over both would give other labels.
+    first = np.sum([[0.0, 2, -4], [1.0, 2, 6], [1 - 3 / 2, 1 - 3 / 2, -4 - 6]], axis=0) / 2
+    second = (
+        np.sum([[1.0, -2, 6], [1.0, 2, 6], [-1 / 2 - 3 / 2, -1 / 2 - 3 / 2, 6 - 6]], axis=0) / 2
+    )
     expected = _sigmoid(np.stack([first, second])[:, :, None])
     np.testing.assert_allclose(_labels(transform="max_over_models"), expected, rtol=1e-5)
 
 
 def test_max_over_windows_stays_within_a_soundscape() -> None:
-    # teacher 0: M = [2, 2, -4], mean 0; teacher 1: M = [1, 1, 6], mean 8/3
-    first = (np.array([0, 2, -4]) + [2, 2, -4] + (-2 / 3 - 0)) / 2
-    second = (np.array([1, -2, 6]) + [1, 1, 6] + (5 / 3 - 8 / 3)) / 2
+    # teacher 0: M = [2, 2, -4]; its means in x are 1 and 2 (of M), in y both are -4
+    # teacher 1: M = [1, 1, 6]; its means in x are -1/2 and 1 (of M), in y both are 6
+    first = np.sum([[0.0, 2, -4], [2.0, 2, -4], [1.0 - 2, 1.0 - 2, 0]], axis=0) / 2
+    second = np.sum([[1.0, -2, 6], [1.0, 1, 6], [-1 / 2 - 1, -1 / 2 - 1, 0]], axis=0) / 2
     expected = _sigmoid(np.stack([first, second])[:, :, None])
     np.testing.assert_allclose(_labels(transform="max_over_windows"), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("transform", ["max_over_models", "max_over_windows"])
+def test_the_means_run_over_windows_and_species(transform: str) -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (1, 2, 3, 5)).astype(np.float32)
+    found = _labels(logits, transform=transform)
+    moved = np.log(found / (1 - found))
+    for x in (slice(0, 2), slice(2, 3)):  # the mean of a teacher's logits in a soundscape stays
+        before, after = logits[0][:, x].mean(axis=(1, 2)), moved[:, x].mean(axis=(1, 2))
+        np.testing.assert_allclose(after, before, atol=1e-4)
 
 
 def test_mean_teacher_gives_every_student_the_same() -> None:

@@ -12,7 +12,7 @@ from numpy.lib.format import open_memmap
 
 from birdclef.common.arrays import Logits
 from birdclef.common.files import write_csv
-from birdclef.common.names import PSEUDO_LABELS
+from birdclef.common.names import PSEUDO_LABELS, Fold
 from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
@@ -30,22 +30,12 @@ class PseudoLabels(NamedTuple):
     files: list[Path]  # the two files that hold them
 
 
-def _name(fold: int) -> str:
+def _name(fold: Fold) -> str:
     return f"fold_{fold}.npy"
 
 
 def _folder(level: str, seed: int) -> Path:
     return PSEUDO_LABELS / level / f"seed_{seed}"
-
-
-def _largest(logits: Logits, soundscape_ids: Sequence[str], transform: str) -> Logits:
-    """M of the transform: the largest logit over all models, or over each soundscape's windows."""
-    if transform == "max_over_models":
-        return logits.max(axis=(0, 1), keepdims=True)  # (1, 1, window, species)
-    _, first = np.unique(np.asarray(soundscape_ids), return_index=True)
-    first.sort()
-    counts = np.diff(np.append(first, len(soundscape_ids)))
-    return np.maximum.reduceat(logits, first, axis=2).repeat(counts, axis=2)
 
 
 def _blocks(soundscape_ids: Sequence[str]) -> Iterator[slice]:
@@ -60,36 +50,28 @@ def _blocks(soundscape_ids: Sequence[str]) -> Iterator[slice]:
         yield slice(start, stop)
 
 
-def _transformed(
-    logits: Logits, soundscape_ids: Sequence[str], params: PseudoLabelParams
-) -> Iterator[Logits]:
-    """Clip and transform logits, (backbone, fold, window, species), one block at a time.
+def _transformed(logits: Logits, soundscape_ids: Sequence[str], transform: str) -> Logits:
+    """Transform the clipped logits of whole soundscapes, (backbone, fold, window, species).
 
-    A model's logit l becomes (l + M + mean(l) - mean(M)) / 2. The means run over all windows and
-    species, so M is shifted to the model's own mean. M is the largest logit over models (as in the
-    published notebook) or over the windows of the soundscape (as in the team's write-up).
+    A model's logit l becomes (l + M + mean(l) - mean(M)) / 2. M is the largest logit over models
+    (as in the published notebook) or over the windows of the soundscape (as in the team's
+    write-up). Both means run over the windows and species of one soundscape, so that the mean of
+    the model's logits in each soundscape does not change.
 
     Source: 3rd place of BirdCLEF-2024.
     """
-
-    def clipped(rows: slice) -> Logits:
-        return logits[:, :, rows].clip(-params.max_logit, params.max_logit)
-
-    def largest(rows: slice) -> Logits:
-        return _largest(clipped(rows), soundscape_ids[rows], params.transform)
-
-    blocks = list(_blocks(soundscape_ids))
-    if params.transform == "none":
-        yield from map(clipped, blocks)
-        return
-    count = logits.shape[2] * logits.shape[3]
-    means = [
-        sum(part(rows).sum(axis=(2, 3), keepdims=True, dtype=np.float64) for rows in blocks) / count
-        for part in (clipped, largest)
-    ]
-    shift = (means[0] - means[1]).astype(np.float32)
-    for rows in blocks:
-        yield (clipped(rows) + largest(rows) + shift) / 2
+    if transform == "none":
+        return logits
+    _, first = np.unique(np.asarray(soundscape_ids), return_index=True)
+    first.sort()
+    counts = np.diff(np.append(first, len(soundscape_ids)))
+    if transform == "max_over_models":
+        largest = logits.max(axis=(0, 1), keepdims=True)  # (1, 1, window, species)
+    else:
+        largest = np.maximum.reduceat(logits, first, axis=2).repeat(counts, axis=2)
+    gap = (logits - largest).mean(axis=3, keepdims=True, dtype=np.float64)
+    means = np.add.reduceat(gap, first, axis=2) / counts[:, None]  # (..., soundscape, 1)
+    return (logits + largest + means.repeat(counts, axis=2).astype(np.float32)) / 2
 
 
 def soft_labels(
@@ -106,8 +88,10 @@ def soft_labels(
         (fold, window, species) probabilities: the mean over the backbones of a fold's teachers,
         or the mean over all teachers.
     """
-    for block in _transformed(logits, soundscape_ids, params):
-        probabilities = sigmoid(block).mean(axis=0)
+    for rows in _blocks(soundscape_ids):
+        clipped = logits[:, :, rows].clip(-params.max_logit, params.max_logit)
+        transformed = _transformed(clipped, soundscape_ids[rows], params.transform)
+        probabilities = sigmoid(transformed).mean(axis=0)
         if params.teacher == "mean":
             mean = probabilities.mean(axis=0, keepdims=True)
             probabilities = mean.repeat(len(probabilities), axis=0)
@@ -131,7 +115,7 @@ def unlabeled_windows(clips: ClipsParams) -> pd.DataFrame:
 
 
 def write_pseudo_labels(
-    level: str, seed: int, windows: pd.DataFrame, folds: Sequence[int], labels: Iterable[Logits]
+    level: str, seed: int, windows: pd.DataFrame, folds: Sequence[Fold], labels: Iterable[Logits]
 ) -> None:
     """Write the window table and one (window, species) array per fold, one block at a time.
 
@@ -157,7 +141,7 @@ def write_pseudo_labels(
     write_csv(windows, folder / _WINDOWS)
 
 
-def read_pseudo_labels(level: str, seed: int, fold: int, clips: ClipsParams) -> PseudoLabels:
+def read_pseudo_labels(level: str, seed: int, fold: Fold, clips: ClipsParams) -> PseudoLabels:
     """Read what the student of a fold learns from; sound and labels stay on disk until used."""
     files = [_folder(level, seed) / name for name in (_WINDOWS, _name(fold))]
     ids = {"soundscape_id": "category"}  # one string per soundscape, not one per window

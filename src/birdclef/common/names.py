@@ -24,6 +24,8 @@ AUDIO_SUFFIXES = (
     *(".au", ".caf", ".rf64", ".w64"),
 )
 
+Fold = int | str  # the fold that a model holds out, or full_0, full_1, ...: it holds out nothing
+
 Kind = Literal["unlabeled", "labeled"]  # the two kinds of soundscapes
 
 # names inside the exported file; the image is the mel spectrogram, which the networks read
