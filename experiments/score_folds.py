@@ -13,17 +13,17 @@ import argparse
 
 import numpy as np
 
-from birdclef.common.names import INDEX
+from birdclef.common.names import INDEX, Fold
 from birdclef.common.recordings import read_species
 from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc
 from birdclef.evaluation.predictions import on_soundscapes
-from birdclef.model.artifacts import backbones_of, trained_models
+from birdclef.model.artifacts import backbones_of, parse_fold, trained_models
 from birdclef.params import load_params
 
 
-def _named(argument: str) -> tuple[str, list[int]]:
+def _named(argument: str) -> tuple[str, list[Fold]]:
     level, _, folds = argument.partition(":")
-    return level, [int(fold) for fold in folds.split(",")]
+    return level, [parse_fold(fold) for fold in folds.split(",")]
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Typed view of params.yaml: the only place that states the type and range of each parameter."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,7 +37,6 @@ PositiveFloat = Annotated[Float, Field(gt=0)]
 Fraction = Annotated[Float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Scheme = Literal["grouped", "all"]
 
 
 class Section(BaseModel):
@@ -133,14 +133,33 @@ Numbers = Annotated[
 ]
 
 
+def _fold(value: Any) -> int | str:
+    is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000
+    if is_number or (isinstance(value, str) and re.fullmatch("full_[0-9]{1,2}", value)):
+        return value
+    raise ValueError("should be the number of a fold, or full_0, full_1, ... to hold out nothing")
+
+
+Folds = Annotated[
+    list[Annotated[int | str, PlainValidator(_fold)]],
+    Field(min_length=1),
+    AfterValidator(_distinct),
+]
+
+
 class ModelsParams(Section):
     """The models to train. A training stage runs once per model and does not track these lists."""
 
-    folds: Numbers
+    folds: Folds
     seeds: Numbers
     teacher_backbones: Backbones
     student_backbones: Backbones
     rounds: Annotated[list[RoundParams], Field(min_length=1)]
+
+    @property
+    def held_out(self) -> list[int]:
+        """The folds that a model holds out; models named full_0, full_1, ... hold out nothing."""
+        return [fold for fold in self.folds if isinstance(fold, int)]
 
     @model_validator(mode="after")
     def _rounds_are_a_chain(self) -> "ModelsParams":
@@ -155,7 +174,6 @@ class ModelsParams(Section):
 
 class TrainParams(Section):
     backbone: Backbone
-    scheme: Scheme
     pretrained: Annotated[bool | str, PlainValidator(_bool_or_file)]
     drop_rate: Annotated[Float, Field(ge=0, lt=1)]
     batch: Annotated[int, Field(ge=2)]
@@ -165,7 +183,6 @@ class TrainParams(Section):
     div_factor: Annotated[Float, Field(ge=1)]
     final_div_factor: Annotated[Float, Field(ge=1)]
     weight_decay: Annotated[Float, Field(ge=0)]
-    loudness_db: Annotated[Float, Field(ge=0)]
     ema: Annotated[Float, Field(gt=0, lt=1)] | None
 
 
@@ -181,6 +198,7 @@ class LevelParams(Section):
 
     epochs: Count
     seed: Seed
+    loudness_db: Annotated[Float, Field(ge=0)]
     clip_grad: PositiveFloat | None
     mixup: MixupParams
 
@@ -241,9 +259,9 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> "Params":
-        if max(self.models.folds) >= self.folds.count:
+        if max(self.models.held_out, default=0) >= self.folds.count:
             raise ValueError(
-                f"models.folds = {self.models.folds} must all be below"
+                f"the numbers in models.folds = {self.models.folds} must all be below"
                 f" folds.count = {self.folds.count}"
             )
         if self.mel.f_max > self.clips.sample_rate_hz / 2:

@@ -186,11 +186,10 @@ def test_the_same_inputs_give_the_same_bytes_two_stages_at_once(
 def test_a_model_trained_on_everything_has_no_out_of_fold_scores(
     repository: Repository, tmp_path: Path
 ) -> None:
-    """With one fold and one round: out-of-fold scores are absent, and all other results exist."""
+    """With one full fit and one round, only the out-of-fold scores are absent."""
     shutil.copytree(repository.folder, tmp_path / "copy")
     copy = Repository(tmp_path / "copy", tmp_path / "home")
-    copy.change("train", scheme="all")
-    one = {"folds": [0], "teacher_backbones": ["default"]}
+    one = {"folds": ["full_0"], "teacher_backbones": ["default"]}
     copy.change("models", **one, rounds=[{"teachers": "l1", "students": "l2"}])
     shown = copy.run("dvc", "repro")
     assert "images/s" in shown

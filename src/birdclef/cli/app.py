@@ -50,7 +50,8 @@ def info(
 def export(
     out: Annotated[Path, typer.Argument(help="ONNX file to write.")],
     folds: Annotated[
-        list[int], typer.Option("--fold", help="Held-out fold; repeat the option for more.")
+        list[str],
+        typer.Option("--fold", help="Held-out fold, or full_0, ...; repeat the option for more."),
     ],
     level: Annotated[str | None, typer.Option(help="l1, l2, ... (default: the last).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed (default: the first).")] = None,
@@ -65,10 +66,11 @@ def export(
     level = params.models.rounds[-1].students if level is None else level
     seed = params.models.seeds[0] if seed is None else seed
     from birdclef.export.bundle import write_folds
+    from birdclef.model.artifacts import parse_fold
     from birdclef.model.device import prepare
 
     prepare(params.runtime)
-    write_folds(params, level, seed, folds, out)
+    write_folds(params, level, seed, [parse_fold(fold) for fold in folds], out)
 
 
 @app.command()

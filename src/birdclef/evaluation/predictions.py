@@ -36,7 +36,9 @@ def out_of_fold(repeats: Repeats, labeled: LabeledData) -> dict[str, Scored]:
     row_of = {name: row for row, name in enumerate(labeled.clips.recording_ids)}
     scored = {}
     for level, seeds in repeats.items():
-        predictions = [read_out_of_fold(models) for models in seeds]
+        predictions = [
+            read_out_of_fold([m for m in models if isinstance(m.fold, int)]) for models in seeds
+        ]
         rows = [row_of[name] for name in predictions[0].recording_ids]
         probabilities = [p.probabilities for p in predictions]
         targets, masks = labeled.clips.targets[rows], labeled.clips.masks[rows]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from birdclef.common.names import INDEX
+from birdclef.common.names import INDEX, Fold
 from birdclef.common.recordings import read_species
 from birdclef.dataset.labeled import load_labeled
 from birdclef.export.graph import export, parity, probe_clips, require_parity, save
@@ -90,7 +90,7 @@ def _checked(
 
 
 def write_folds(
-    params: Params, level: str, seed: int, folds: Sequence[int], out: Path
+    params: Params, level: str, seed: int, folds: Sequence[Fold], out: Path
 ) -> dict[str, float]:
     """Write only some folds of a level, with all backbones of the level; see `write_model`."""
     lists = params.models.teacher_backbones, params.models.student_backbones

@@ -17,7 +17,7 @@ def main() -> None:
     repeats = listed_models(params.models)
     all_models = [model for seeds in repeats.values() for models in seeds for model in models]
     drop_unlisted(TRAINED, all_models)
-    oof = out_of_fold(repeats, labeled) if params.train.scheme == "grouped" else {}
+    oof = out_of_fold(repeats, labeled) if params.models.held_out else {}
     runtime, mel, species = params.runtime, params.mel, labeled.species
     ids, soundscapes = on_soundscapes(repeats, species, mel, params.clips, runtime)
     exported = oof[params.models.rounds[-1].students] if oof else None
