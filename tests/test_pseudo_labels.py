@@ -16,7 +16,8 @@ SOUNDSCAPES = ["x", "x", "y"]
 
 
 def _labels(logits: np.ndarray = LOGITS, **choice: object) -> np.ndarray:
-    values = {"teacher": "same_fold", "transform": "none", "max_logit": 16.0, "power": 1.0} | choice
+    values = {"teacher": "same_fold", "transform": "none", "max_logit": 16.0} | choice
+    values = {"power": 1.0, "shuffled": False} | values
     params = PseudoLabelParams(**values)  # type: ignore[arg-type]
     if logits.ndim == 3:
         logits = logits[None]  # one backbone
@@ -112,7 +113,9 @@ def test_what_is_written_is_read_by_the_student_of_its_fold(
     monkeypatch.setattr(pseudo_labels, "_BLOCK", 1)
     starts = [0.0, 5.0, 0.0]
     windows = pd.DataFrame({"soundscape_id": ids, "start_s": starts, "end_s": 5.0})
-    params = PseudoLabelParams(teacher="same_fold", transform="none", max_logit=16.0, power=1.0)
+    params = small_params.pseudo_label.model_copy(
+        update={"teacher": "same_fold", "transform": "none", "power": 1.0}
+    )
     write_pseudo_labels("l2", 0, windows, [1, 4], soft_labels(LOGITS[None], ids, params))
     for fold, logits in zip([1, 4], LOGITS, strict=True):
         found = read_pseudo_labels("l2", 0, fold, small_params.clips)
@@ -120,3 +123,22 @@ def test_what_is_written_is_read_by_the_student_of_its_fold(
         assert found.windows.start_s.tolist() == starts
         np.testing.assert_allclose(found.probabilities, _sigmoid(logits), atol=3e-4)
         assert all(file.is_file() for file in found.files)
+
+
+def test_shuffled_labels_are_those_of_other_windows(
+    tmp_path: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same rows in another order, the same for every student of a seed; windows keep theirs."""
+    monkeypatch.chdir(tmp_path)
+    count = 200
+    windows = pd.DataFrame({"soundscape_id": "x", "start_s": 5.0 * np.arange(count), "end_s": 0.0})
+    labels = np.linspace(0, 1, 2 * count, dtype=np.float32).reshape(2, count, 1)
+    blocks = [labels[:, :150], labels[:, 150:]]
+    write_pseudo_labels("l2", 3, windows, [0, "full_0"], iter(blocks), shuffled=True)
+    found = [read_pseudo_labels("l2", 3, fold, small_params.clips) for fold in (0, "full_0")]
+    assert found[0].windows.start_s.tolist() == windows["start_s"].tolist()
+    for student, own in zip(found, labels, strict=True):
+        np.testing.assert_allclose(np.sort(student.probabilities, axis=0), own, atol=3e-4)
+        assert (np.abs(student.probabilities - own) > 1e-3).mean() > 0.9
+    step = np.asarray(found[1].probabilities[:, 0], np.float32) - found[0].probabilities[:, 0]
+    np.testing.assert_allclose(step, step.mean(), atol=1e-3)

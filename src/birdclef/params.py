@@ -212,6 +212,7 @@ class PseudoLabelParams(Section):
     transform: Literal["none", "max_over_models", "max_over_windows"]
     max_logit: PositiveFloat
     power: PositiveFloat
+    shuffled: bool
 
 
 class ExportOnnxParams(Section):

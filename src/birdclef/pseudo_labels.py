@@ -115,7 +115,12 @@ def unlabeled_windows(clips: ClipsParams) -> pd.DataFrame:
 
 
 def write_pseudo_labels(
-    level: str, seed: int, windows: pd.DataFrame, folds: Sequence[Fold], labels: Iterable[Logits]
+    level: str,
+    seed: int,
+    windows: pd.DataFrame,
+    folds: Sequence[Fold],
+    labels: Iterable[Logits],
+    shuffled: bool = False,
 ) -> None:
     """Write the window table and one (window, species) array per fold, one block at a time.
 
@@ -127,8 +132,12 @@ def write_pseudo_labels(
         windows: table of windows as `read_windows` lists them.
         folds: folds of the students.
         labels: blocks of (fold, window, species) that together cover every window.
+        shuffled: give each window the labels of a random other one. What a student then gains, it
+            does not gain from the labels.
     """
-    folder, start = _folder(level, seed), 0
+    folder, start, rows = _folder(level, seed), 0, np.arange(len(windows))
+    if shuffled:
+        rows = np.random.default_rng(seed).permutation(rows)
     folder.mkdir(parents=True, exist_ok=True)
     arrays: list[npt.NDArray[np.float16]] = []
     for block in labels:
@@ -136,7 +145,7 @@ def write_pseudo_labels(
             shape = (len(windows), block.shape[2])
             arrays = [open_memmap(folder / _name(f), "w+", np.float16, shape) for f in folds]
         for array, probabilities in zip(arrays, block, strict=True):
-            array[start : start + block.shape[1]] = probabilities
+            array[rows[start : start + block.shape[1]]] = probabilities
         start += block.shape[1]
     write_csv(windows, folder / _WINDOWS)
 
