@@ -198,7 +198,6 @@ class PseudoLabelParams(Section):
 
 class ExportOnnxParams(Section):
     max_difference: PositiveFloat
-    max_auc_difference: PositiveFloat
     licence: Annotated[str, Field(min_length=1)]
 
 
