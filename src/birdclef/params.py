@@ -205,7 +205,7 @@ class EvaluateParams(Section):
     bootstraps: Count
     seed: Seed
     min_positives: Count
-    precision: Annotated[Float, Field(gt=0, le=1)]
+    precision: Annotated[Float, Field(gt=0, lt=1)]
 
 
 class RuntimeParams(Section):
