@@ -217,7 +217,6 @@ class PseudoLabelParams(Section):
 
 class ExportOnnxParams(Section):
     max_difference: PositiveFloat
-    max_auc_difference: PositiveFloat
     licence: Annotated[str, Field(min_length=1)]
 
 
@@ -225,7 +224,7 @@ class EvaluateParams(Section):
     bootstraps: Count
     seed: Seed
     min_positives: Count
-    precision: Annotated[Float, Field(gt=0, le=1)]
+    precision: Annotated[Float, Field(gt=0, lt=1)]
 
 
 class RuntimeParams(Section):

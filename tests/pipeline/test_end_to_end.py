@@ -18,8 +18,12 @@ pytestmark = pytest.mark.slow
 
 def test_every_stage_writes_its_metrics(repository: Repository) -> None:
     scores = repository.metrics("evaluate")
-    assert set(scores) == {"out_of_fold", "soundscapes", "calibration"}
+    assert set(scores) == {"out_of_fold", "soundscapes", "calibration", "thresholds"}
     assert set(scores.pop("calibration")) == {"before", "after"}
+    assert scores.pop("thresholds") == {
+        "species_with": 0,
+        "species_without": 4,
+    }  # too few positives
     for part in scores.values():
         assert all(0 <= part[level] <= 1 for level in ("l1", "l2", "l3"))
     levels = (repository.folder / "metrics/levels.csv").read_text().splitlines()
@@ -121,7 +125,7 @@ def test_metrics_and_plots_are_shown(repository: Repository) -> None:
     files = shown[""]["data"]
     another_round = 2  # this run has one round more than params.yaml, which adds two numbers
     shown_numbers = sum(numbers(file["data"]) for file in files.values())
-    assert shown_numbers <= 15 + another_round, "list counts under `outs` of a stage, not `metrics`"
+    assert shown_numbers <= 20 + another_round, "list counts under `outs` of a stage, not `metrics`"
     plots = json.loads(repository.run("dvc", "plots", "show", "--json"))
     assert not plots.get("errors")
     assert "file://" in repository.run("dvc", "plots", "show")
@@ -197,9 +201,9 @@ def test_a_model_trained_on_everything_has_no_out_of_fold_scores(
     assert set(copy.metrics("evaluate")) == {"soundscapes"}
     rows = {
         name: list(csv.DictReader((copy.folder / f"metrics/{name}.csv").open()))
-        for name in ("calibration", "levels", "species", "learning_curves")
+        for name in ("calibration", "reliability", "levels", "species", "learning_curves")
     }
-    assert rows["calibration"] == []
+    assert rows["calibration"] == rows["reliability"] == []
     assert {row["out_of_fold"] for row in rows["levels"] + rows["species"]} == {""}
     assert {row["macro_roc_auc"] for row in rows["learning_curves"]} == {""}
     metadata = json.loads(copy.run("birdclef", "model", "info", "--json"))
@@ -216,7 +220,7 @@ def test_without_labelled_soundscapes_only_their_scores_are_missing(copy: Reposi
         table.write_text(table.read_text().splitlines()[0] + "\n")
     for stage in ("evaluate", "export_onnx"):
         copy.run("python", "-m", "birdclef.stages", stage)
-    assert set(copy.metrics("evaluate")) == {"out_of_fold", "calibration"}
+    assert set(copy.metrics("evaluate")) == {"out_of_fold", "calibration", "thresholds"}
     levels = list(csv.DictReader((copy.folder / "metrics/levels.csv").open()))
     assert {row["soundscapes"] for row in levels} == {""}
     assert all(row["out_of_fold"] for row in levels)

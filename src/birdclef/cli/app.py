@@ -20,9 +20,9 @@ def report() -> None:
     """Show the scores of the last run of the pipeline."""
     from rich import print
 
-    from birdclef.cli.report import model_lines, scores_table
+    from birdclef.cli.report import model_lines, scores_table, threshold_lines
 
-    print(scores_table(), *model_lines(), sep="\n")
+    print(scores_table(), *threshold_lines(), *model_lines(), sep="\n")
 
 
 @model_app.command()

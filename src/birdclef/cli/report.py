@@ -70,6 +70,20 @@ def _score(scores: dict[str, float], level: str) -> str:
     return f"{scores[level]:.3f}{spread}"
 
 
+def threshold_lines() -> list[str]:
+    """Line on the species' own thresholds, scored on data that did not choose them, if any."""
+    found = _read("evaluate").get("thresholds")
+    if found is None:
+        return []
+    count, without = found["species_with"], found["species_without"]
+    scores = [
+        f"precision {found[part]['precision']:.3f} and recall {found[part]['recall']:.3f} {where}"
+        for part, where in (("held_out", "out of fold"), ("soundscapes", "on soundscapes"))
+        if part in found
+    ]
+    return ["; ".join([f"{count} of {count + without} species have an own threshold", *scores])]
+
+
 def model_lines() -> list[str]:
     """Lines on the exported model: parity, size, and speed on this machine."""
     export = _read("export_onnx")

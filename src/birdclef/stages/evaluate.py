@@ -4,7 +4,7 @@ from birdclef.common.files import write_csv, write_json
 from birdclef.common.names import METRICS, TRAINED
 from birdclef.dataset.labeled import load_labeled
 from birdclef.errors import plain_errors
-from birdclef.evaluation.calibration_table import calibration_scores, calibration_table
+from birdclef.evaluation.calibration_table import calibration_outputs
 from birdclef.evaluation.predictions import listed_models, on_soundscapes, out_of_fold
 from birdclef.evaluation.scores import levels_table, species_table, summary
 from birdclef.model.artifacts import drop_unlisted, read_curves
@@ -20,12 +20,13 @@ def main() -> None:
     oof = out_of_fold(repeats, labeled) if params.models.held_out else {}
     runtime, mel, species = params.runtime, params.mel, labeled.species
     ids, soundscapes = on_soundscapes(repeats, species, mel, params.clips, runtime)
-    exported = oof[params.models.rounds[-1].students] if oof else None
     scores = summary(oof, soundscapes, ids, settings.bootstraps, settings.seed)
-    scores |= calibration_scores(exported, settings.min_positives)
-    write_json(scores, METRICS / "evaluate.json")
-    curves = calibration_table(species, exported, settings.min_positives, settings.precision)
+    level = params.models.rounds[-1].students
+    exported = oof.get(level), soundscapes.get(level)
+    curves, diagrams, more = calibration_outputs(species, *exported, settings)
+    write_json(scores | more, METRICS / "evaluate.json")
     write_csv(curves, METRICS / "calibration.csv")
+    write_csv(diagrams, METRICS / "reliability.csv")
     levels = levels_table(params.models.seeds, oof, soundscapes, ids)
     write_csv(levels, METRICS / "levels.csv", float_format="%.5f")
     per_species = species_table(species, oof, soundscapes)
