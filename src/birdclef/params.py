@@ -1,6 +1,8 @@
 """Typed view of params.yaml: the only place that states the type and range of each parameter."""
 
 import difflib
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,11 +25,8 @@ class ParamsError(ValueError):
 
 def _yaml_float(value: Any) -> Any:
     """Accept `5e-05`: `dvc exp run -S` writes this form, and YAML 1.1 reads it as a string."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
+    with suppress(ValueError):
+        return float(value) if isinstance(value, str) else value
     return value
 
 
@@ -128,9 +127,8 @@ def _distinct(values: list[Any]) -> list[Any]:
 # a timm name that is also safe as the name of a folder
 Backbone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$")]
 Backbones = Annotated[list[Backbone], Field(min_length=1), AfterValidator(_distinct)]
-Numbers = Annotated[
-    list[Annotated[int, Field(ge=0, le=1000)]], Field(min_length=1), AfterValidator(_distinct)
-]
+Number = Annotated[int, Field(ge=0, le=1000)]
+Numbers = Annotated[list[Number], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class ModelsParams(Section):
@@ -147,9 +145,7 @@ class ModelsParams(Section):
         chain = [(f"l{i}", f"l{i + 1}") for i in range(1, len(self.rounds) + 1)]
         if [(r.teachers, r.students) for r in self.rounds] != chain:
             steps = ", ".join(f"{{teachers: {a}, students: {b}}}" for a, b in chain)
-            raise ValueError(
-                f"rounds must be [{steps}]: the students of a round are the teachers of the next"
-            )
+            raise ValueError(f"rounds must be [{steps}]: students are teachers of the next round")
         return self
 
 
@@ -202,9 +198,15 @@ class ExportOnnxParams(Section):
     licence: Annotated[str, Field(min_length=1)]
 
 
+def _group(value: str) -> str:
+    with suppress(re.error):
+        if value == "site" or re.compile(value).groups == 1:
+            return value
+    raise ValueError("should be null, site, or a valid regular expression with one capturing group")
+
+
 class EvaluateParams(Section):
-    bootstraps: Count
-    seed: Seed
+    group: Annotated[str, AfterValidator(_group)] | None
     min_positives: Count
     precision: Annotated[Float, Field(gt=0, le=1)]
 
@@ -242,14 +244,12 @@ class Params(Section):
     @model_validator(mode="after")
     def _sections_agree(self) -> "Params":
         if max(self.models.folds) >= self.folds.count:
+            folds, count = self.models.folds, self.folds.count
+            raise ValueError(f"models.folds = {folds} must all be below folds.count = {count}")
+        f_max, rate = self.mel.f_max, self.clips.sample_rate_hz
+        if f_max > rate / 2:
             raise ValueError(
-                f"models.folds = {self.models.folds} must all be below"
-                f" folds.count = {self.folds.count}"
-            )
-        if self.mel.f_max > self.clips.sample_rate_hz / 2:
-            raise ValueError(
-                f"mel.f_max = {self.mel.f_max} must be at most half of"
-                f" clips.sample_rate_hz = {self.clips.sample_rate_hz}"
+                f"mel.f_max = {f_max} must be at most half of clips.sample_rate_hz = {rate}"
             )
         return self
 
