@@ -48,6 +48,9 @@ def _load(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> Any:
         ("runtime.device", "tpu", "should be 'auto', 'cpu' or 'cuda'"),
         ("train_l1.clip_grad", -2.0, "should be greater than 0"),
         ("evaluate.precision", 1.0, "should be less than 1"),
+        ("evaluate.group", "_(", "or a valid regular expression with one capturing group"),
+        ("evaluate.group", "(a)(b)", "or a valid regular expression with one capturing group"),
+        ("evaluate.group", "day", "should be null, site, or"),
         ("train", None, "should be"),
     ],
 )

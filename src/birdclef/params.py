@@ -1,42 +1,29 @@
-"""Typed view of params.yaml: the only place that states the type and range of each parameter."""
+"""Typed view of params.yaml: the only place that states which parameters there are."""
 
 import difflib
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationError,
-    model_validator,
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from birdclef.param_types import (
+    Backbone,
+    Backbones,
+    Count,
+    Float,
+    Folds,
+    Fraction,
+    Group,
+    Numbers,
+    PositiveFloat,
+    Seed,
+    WeightsFile,
 )
 
 
 class ParamsError(ValueError):
     """params.yaml breaks a rule; the message names each key, its value and what is allowed."""
-
-
-def _yaml_float(value: Any) -> Any:
-    """Accept `5e-05`: `dvc exp run -S` writes this form, and YAML 1.1 reads it as a string."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-Float = Annotated[float, BeforeValidator(_yaml_float), Field(allow_inf_nan=False)]
-PositiveFloat = Annotated[Float, Field(gt=0)]
-Fraction = Annotated[Float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Section(BaseModel):
@@ -108,43 +95,9 @@ class MelParams(Section):
         return self
 
 
-def _bool_or_file(value: Any) -> bool | str:
-    if isinstance(value, bool) or (isinstance(value, str) and value):
-        return value
-    raise ValueError("should be true, false, or the path of a weights file or folder")
-
-
 class RoundParams(Section):
     teachers: Annotated[str, Field(pattern="^l[1-9]$")]
     students: Annotated[str, Field(pattern="^l[1-9]$")]
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    if len(set(values)) < len(values):
-        raise ValueError("should not contain duplicates")
-    return values
-
-
-# a timm name that is also safe as the name of a folder
-Backbone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$")]
-Backbones = Annotated[list[Backbone], Field(min_length=1), AfterValidator(_distinct)]
-Numbers = Annotated[
-    list[Annotated[int, Field(ge=0, le=1000)]], Field(min_length=1), AfterValidator(_distinct)
-]
-
-
-def _fold(value: Any) -> int | str:
-    is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000
-    if is_number or (isinstance(value, str) and re.fullmatch("full_[0-9]{1,2}", value)):
-        return value
-    raise ValueError("should be the number of a fold, or full_0, full_1, ... to hold out nothing")
-
-
-Folds = Annotated[
-    list[Annotated[int | str, PlainValidator(_fold)]],
-    Field(min_length=1),
-    AfterValidator(_distinct),
-]
 
 
 class ModelsParams(Section):
@@ -166,15 +119,13 @@ class ModelsParams(Section):
         chain = [(f"l{i}", f"l{i + 1}") for i in range(1, len(self.rounds) + 1)]
         if [(r.teachers, r.students) for r in self.rounds] != chain:
             steps = ", ".join(f"{{teachers: {a}, students: {b}}}" for a, b in chain)
-            raise ValueError(
-                f"rounds must be [{steps}]: the students of a round are the teachers of the next"
-            )
+            raise ValueError(f"rounds must be [{steps}]: students are teachers of the next round")
         return self
 
 
 class TrainParams(Section):
     backbone: Backbone
-    pretrained: Annotated[bool | str, PlainValidator(_bool_or_file)]
+    pretrained: WeightsFile
     drop_rate: Annotated[Float, Field(ge=0, lt=1)]
     batch: Annotated[int, Field(ge=2)]
     min_recordings: Annotated[int, Field(ge=0)]
@@ -221,8 +172,7 @@ class ExportOnnxParams(Section):
 
 
 class EvaluateParams(Section):
-    bootstraps: Count
-    seed: Seed
+    group: Group | None
     min_positives: Count
     precision: Annotated[Float, Field(gt=0, lt=1)]
 
@@ -260,14 +210,14 @@ class Params(Section):
     @model_validator(mode="after")
     def _sections_agree(self) -> "Params":
         if max(self.models.held_out, default=0) >= self.folds.count:
+            folds, count = self.models.folds, self.folds.count
             raise ValueError(
-                f"the numbers in models.folds = {self.models.folds} must all be below"
-                f" folds.count = {self.folds.count}"
+                f"the numbers in models.folds = {folds} must all be below folds.count = {count}"
             )
-        if self.mel.f_max > self.clips.sample_rate_hz / 2:
+        f_max, rate = self.mel.f_max, self.clips.sample_rate_hz
+        if f_max > rate / 2:
             raise ValueError(
-                f"mel.f_max = {self.mel.f_max} must be at most half of"
-                f" clips.sample_rate_hz = {self.clips.sample_rate_hz}"
+                f"mel.f_max = {f_max} must be at most half of clips.sample_rate_hz = {rate}"
             )
         return self
 

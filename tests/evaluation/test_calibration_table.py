@@ -21,7 +21,7 @@ from birdclef.evaluation.scores import Scored
 from birdclef.params import EvaluateParams
 
 SPECIES = ["common", "rare"]
-SETTINGS = EvaluateParams(bootstraps=1, seed=0, min_positives=10, precision=0.9)
+SETTINGS = EvaluateParams(group=None, min_positives=10, precision=0.9)
 
 
 def drawn(rows: int, folds: int, seed: int = 0) -> Scored:

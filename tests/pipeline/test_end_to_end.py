@@ -18,21 +18,25 @@ pytestmark = pytest.mark.slow
 
 def test_every_stage_writes_its_metrics(repository: Repository) -> None:
     scores = repository.metrics("evaluate")
-    assert set(scores) == {"out_of_fold", "soundscapes", "calibration", "thresholds"}
     assert set(scores.pop("calibration")) == {"before", "after"}
-    assert scores.pop("thresholds") == {
-        "species_with": 0,
-        "species_without": 4,
-    }  # too few positives
-    for part in scores.values():
-        assert all(0 <= part[level] <= 1 for level in ("l1", "l2", "l3"))
-    levels = (repository.folder / "metrics/levels.csv").read_text().splitlines()
-    assert [line.split(",")[:2] for line in levels[1:]] == [["l1", "0"], ["l2", "0"], ["l3", "0"]]
+    none = {"species_with": 0, "species_without": 4}  # too few positives
+    assert scores.pop("thresholds") == none
+    every = ("l1", "l2", "l3")
+    levels = {name: [n for n in part if n in every] for name, part in scores.items()}
+    assert levels == {
+        "out_of_fold": ["l1"],
+        "seen_through_teachers": ["l2", "l3"],  # the demo's students learn from the mean
+        "soundscapes": ["l1", "l2", "l3"],
+    }
+    assert all(0 <= scores[section][n] <= 1 for section, names in levels.items() for n in names)
+    table = (repository.folder / "metrics/levels.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in table[1:]] == [["l1", "0"], ["l2", "0"], ["l3", "0"]]
     assert repository.metrics("export_onnx")["parity_below"] == 1e-4
     found = repository.metrics("deduplicate")
     assert (found["pairs"], found["dropped"], found["straddling_groups"]) == (2, 2, 0)
     assert repository.metrics("preprocess")["quarantined"] == 1  # the corrupt file of the demo
     shown = repository.run("birdclef", "report")
+    assert "seen through teachers" in shown
     assert "labelled soundscapes" in shown
     assert "ONNX against PyTorch" in shown
 
@@ -74,7 +78,7 @@ def _would_run(
         ("train", {"backbone": "mnasnet_100"}, "train_l1", ("demo", "index", "preprocess")),
         ("train_l2", {"pseudo_ratio": 0.5}, "train_l2", ("train_l1", "pseudo_label@round0")),
         ("pseudo_label", {"transform": "none"}, "pseudo_label", ("train_l1",)),
-        ("evaluate", {"bootstraps": 21}, "evaluate", ("train_l1", "train_l2", "pseudo_label")),
+        ("evaluate", {"group": "site"}, "evaluate", ("train_l1", "train_l2", "pseudo_label")),
     ],
 )
 def test_a_changed_param_reruns_only_the_stages_that_depend_on_it(
@@ -153,7 +157,7 @@ def test_a_clone_without_data_fetches_only_the_inputs_of_stages_that_run(
     copy.run("dvc", "push")
     other = copy.clone(tmp_path / "clone", tmp_path / "another-home")
     other.run("dvc", "remote", "add", "--local", "-d", "store", str(tmp_path / "remote"))
-    other.change("evaluate", bootstraps=21)
+    other.change("evaluate", min_positives=9)
     ran = stages_run(other.run("birdclef", "repro", "--pull"))
     assert "evaluate" in ran
     assert set(ran) <= {"evaluate", "export_onnx"}
@@ -220,10 +224,11 @@ def test_without_labelled_soundscapes_only_their_scores_are_missing(copy: Reposi
         table.write_text(table.read_text().splitlines()[0] + "\n")
     for stage in ("evaluate", "export_onnx"):
         copy.run("python", "-m", "birdclef.stages", stage)
-    assert set(copy.metrics("evaluate")) == {"out_of_fold", "calibration", "thresholds"}
+    expected = {"out_of_fold", "seen_through_teachers", "calibration", "thresholds"}
+    assert set(copy.metrics("evaluate")) == expected
     levels = list(csv.DictReader((copy.folder / "metrics/levels.csv").open()))
     assert {row["soundscapes"] for row in levels} == {""}
-    assert all(row["out_of_fold"] for row in levels)
+    assert all(row["out_of_fold"] or row["seen_through_teachers"] for row in levels)
     assert "labelled soundscapes" not in copy.run("birdclef", "report")
     metadata = json.loads(copy.run("birdclef", "model", "info", "--json"))
     assert "soundscapes" not in metadata["metrics"]

@@ -69,7 +69,7 @@ def label_windows(windows: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 
 def read_labels(path: Path) -> pd.DataFrame:
     """Read the table of soundscape labels that the stage index wrote."""
-    text = {"soundscape_id": str, "labels": str}
+    text = {"soundscape_id": str, "labels": str, "site": str}
     return pd.read_csv(path, dtype=text, keep_default_na=False)
 
 

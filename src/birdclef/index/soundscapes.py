@@ -11,7 +11,7 @@ from birdclef.index.folders import file_problem, require_inside, scan_audio
 from birdclef.index.sources import SET_ASIDE_COLUMNS
 
 SOUNDSCAPE_COLUMNS = ("soundscape_id", "kind", "path")
-LABEL_COLUMNS = ("soundscape_id", "start_s", "end_s", "labels")
+LABEL_COLUMNS = ("soundscape_id", "start_s", "end_s", "labels", "site")
 FOLDERS = {"labeled": "train_soundscapes", "unlabeled": "unlabeled_soundscapes"}
 LABELS_TABLE = "train_soundscape_labels.csv"
 WINDOW_S = 5.0  # the same in every competition; the tables give only the end of a window
@@ -22,7 +22,8 @@ class Soundscapes:
     """The competition's soundscapes and labels, and those that cannot be used."""
 
     soundscapes: pd.DataFrame  # SOUNDSCAPE_COLUMNS, sorted by soundscape_id
-    labels: pd.DataFrame  # LABEL_COLUMNS, sorted; labels are codes separated by spaces
+    # LABEL_COLUMNS, sorted; labels are codes separated by spaces, site may be ""
+    labels: pd.DataFrame
     set_aside: pd.DataFrame  # SET_ASIDE_COLUMNS
     unknown_labels: int  # number of labels dropped because they are no species of the competition
     notes: tuple[str, ...]  # messages for the screen
@@ -86,14 +87,19 @@ def _list_soundscapes(folder: Path, root: Path) -> pd.DataFrame:
 
 
 def _read_windows(folder: Path, root: Path) -> pd.DataFrame:
-    """Read LABELS_TABLE and mark invalid windows; a missing file gives no rows."""
+    """Read LABELS_TABLE and mark invalid windows; a missing file gives no rows.
+
+    The column site is optional, and "" where it is missing.
+    """
     path = folder / LABELS_TABLE
-    columns = ("audio_id", "site", "seconds", "birds")
+    columns = ("audio_id", "seconds", "birds")
     if path.exists():
         require_inside(path, root)
         table = read_table(path, columns)
     else:
         table = pd.DataFrame(columns=list(columns), dtype="str")
+    if "site" not in table:
+        table["site"] = pd.Series("", index=table.index, dtype="str")
     ends_s = to_numbers(table["seconds"])
     reason = pd.Series("", index=table.index).mask(
         ~(ends_s >= WINDOW_S), f"seconds is not the end of a {WINDOW_S:g} s window"
