@@ -217,7 +217,7 @@ def rebuild(
 @app.command()
 @plain_errors()
 def docs() -> None:
-    """Update the tables of README.md and docs/ from metrics/ and code; list the changed files."""
+    """Update the tables of README.md and docs/, and the ensemble recipe; list the changed files."""
     from birdclef.cli.doc_tables import fill_all
 
     print(*fill_all(), sep="\n")
