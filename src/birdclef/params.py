@@ -9,7 +9,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     ValidationError,
@@ -40,7 +39,7 @@ Scheme = Literal["grouped", "all"]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = {"extra": "forbid", "frozen": True, "strict": True}
 
 
 class DataParams(Section):
@@ -71,6 +70,7 @@ class IndexParams(Section):
 class DeduplicateParams(Section):
     min_similarity: Annotated[Float, Field(gt=0, le=1)]
     max_s: PositiveFloat
+    max_shared_s: PositiveFloat
 
 
 class FoldsParams(Section):
