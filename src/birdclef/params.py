@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from birdclef.param_types import (
     Backbone,
@@ -27,7 +27,7 @@ class ParamsError(ValueError):
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = {"extra": "forbid", "frozen": True, "strict": True}
 
 
 class DataParams(Section):
@@ -58,6 +58,7 @@ class IndexParams(Section):
 class DeduplicateParams(Section):
     min_similarity: Annotated[Float, Field(gt=0, le=1)]
     max_s: PositiveFloat
+    max_shared_s: PositiveFloat
 
 
 class FoldsParams(Section):

@@ -56,11 +56,11 @@ OVER_DEPENDENCES = {
     ],
     "index": [
         "common: allocator arrays digests lengths nested portable probabilities",
-        "index: duplicates fingerprints folds landmarks",
+        "index: duplicates fingerprints folds landmarks overlaps",
     ],
     "index_extra": [
         "common: allocator arrays digests lengths nested portable probabilities",
-        "index: duplicates fingerprints folds landmarks",
+        "index: duplicates fingerprints folds landmarks overlaps",
     ],
     "deduplicate": [
         "audio: incremental inputs pack_clips pack_soundscapes quarantine store",

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from birdclef.common.names import NO_FOLD
 from birdclef.index.counts import count_licenses, per_species_and_source, summarize
-from birdclef.index.folds import NO_FOLD
 from birdclef.index.layouts import BIRDCLEF_2022, COMPETITION
 
 OWN, OLDER = COMPETITION.source, BIRDCLEF_2022.source

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from birdclef.common.names import NO_FOLD
 from birdclef.index.folds import (
-    NO_FOLD,
     FoldsError,
     assign_folds,
     count_straddling,

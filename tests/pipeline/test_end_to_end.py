@@ -34,6 +34,8 @@ def test_every_stage_writes_its_metrics(repository: Repository) -> None:
     assert repository.metrics("export_onnx")["parity_below"] == 1e-4
     found = repository.metrics("deduplicate")
     assert (found["pairs"], found["dropped"], found["straddling_groups"]) == (2, 2, 0)
+    shared = (found["recordings_with_labeled_sound"], found["soundscapes_with_labeled_sound"])
+    assert shared == (1, 1)  # as planted in the demo
     assert repository.metrics("preprocess")["quarantined"] == 1  # the corrupt file of the demo
     shown = repository.run("birdclef", "report")
     assert "seen through teachers" in shown

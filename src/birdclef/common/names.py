@@ -24,6 +24,7 @@ AUDIO_SUFFIXES = (
     *(".au", ".caf", ".rf64", ".w64"),
 )
 
+NO_FOLD = -1  # of a recording that every model trains on, so that no fold scores it
 Fold = int | str  # the fold that a model holds out, or full_0, full_1, ...: it holds out nothing
 
 Kind = Literal["unlabeled", "labeled"]  # the two kinds of soundscapes

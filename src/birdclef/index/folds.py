@@ -9,8 +9,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
+from birdclef.common.names import NO_FOLD
+
 FOLD_COLUMNS = ("recording_id", "group", "fold")
-NO_FOLD = -1  # every model trains on these recordings, and no fold scores them
 UNKNOWN_RECORDISTS = ("", "-", "?", "anonymous", "n/a", "nan", "none", "unknown")
 
 

@@ -62,6 +62,12 @@ def load_soundscapes(folder: Path, root: Path, species: Collection[str]) -> Soun
     )
 
 
+def read_soundscapes(path: Path) -> pd.DataFrame:
+    """Read the table of soundscapes that `index` writes."""
+    table = read_table(path, SOUNDSCAPE_COLUMNS, "run `dvc repro index` to create it")
+    return table[list(SOUNDSCAPE_COLUMNS)]
+
+
 def _notes(kinds: pd.Series) -> tuple[str, ...]:
     missing = [kind for kind in FOLDERS if not (kinds == kind).any()]
     return tuple(f"no {kind} soundscapes in {FOLDERS[kind]}" for kind in missing)
