@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
+# a file of tests stays in one process, because its tests share what is slow to make
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install repro reproduce reproduce-elsewhere check doctor pull report test test-fast test-remotes bench bench-training docs lint format lock clean
@@ -49,10 +51,10 @@ report: install ## show the scores of the last run
 	@birdclef report
 
 test: install ## run all tests
-	python -m pytest
+	python -m pytest $(PARALLEL)
 
 test-fast: install ## run the tests that neither run DVC nor train, in about a minute
-	python -m pytest -m "not slow and not emulated"
+	python -m pytest $(PARALLEL) -m "not slow and not emulated"
 
 test-remotes: install ## install storage servers on this machine, then test push and pull with them
 	python -m pip install --quiet --constraint requirements.lock --editable ".[remotes-test]"
