@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from birdclef.common.probabilities import Calibration, Curves
+from birdclef.common.tables import read_own
 from birdclef.evaluation.calibration import (
     calibrate_held_out,
     calibration_error,
@@ -70,8 +71,8 @@ def calibration_table(
 
 def read_calibration(path: Path, precision: float) -> Calibration | None:
     """Read a table that `calibration_table` made; None if it has no rows."""
-    table = pd.read_csv(path)
+    table = read_own(path, positives=int, slope=float, offset=float, threshold=float)
     if table.empty:
         return None
     curves = Curves(table["slope"].to_numpy(), table["offset"].to_numpy())
-    return Calibration(curves, table["threshold"].to_numpy(dtype=np.float64), precision)
+    return Calibration(curves, table["threshold"].to_numpy(), precision)
