@@ -289,43 +289,45 @@ def _broken_text() -> Iterator[Case]:
         yield Case("encodings", what, _write(TABLE, data))
 
 
-def _odd_quotes() -> Iterator[Case]:
-    """Rows 5, 6 and 7 are added: an odd quote in two of them swallows what is between."""
-    rows = [competition_row("aaa", n) for n in (7, 8, 9)]
-    lines = as_csv([*GOOD_ROWS, *rows]).splitlines()
+MORE_ROWS = [competition_row("aaa", n) for n in (7, 8, 9)]  # rows 5, 6 and 7
+
+
+def _with_odd_quotes(opens: tuple[int, str], closes: tuple[int, str]) -> Change:
+    """Put one quote before the cell `opens` and one after the cell `closes`: (row, column)."""
+    lines = as_csv([*GOOD_ROWS, *MORE_ROWS]).splitlines()
     names = lines[0].split(",")
-    for first, last in ((4, 5), (4, 6), (5, 6)):
+    table = [line.split(",") for line in lines]
+    table[opens[0] - 1][names.index(opens[1])] = '"opens'
+    table[closes[0] - 1][names.index(closes[1])] = 'closes"'
+    text = "\n".join(",".join(cells) for cells in table)
+    return _with_files(_write(TABLE, text), *(row["filename"] for row in MORE_ROWS))
+
+
+def _odd_quotes() -> Iterator[Case]:
+    """Two odd quotes swallow what is between them; the rows before and after are sound."""
+    said = f"no row of {TABLE} names these files"
+    for first, last, others in ((5, 6, ("XC9",)), (5, 7, ()), (6, 7, ("XC7",))):
         for column in ("scientific_name", "author", "type"):
-            at = names.index(column)
-            changed = list(lines)
-            for line, opens in ((first, True), (last, False)):
-                cells = changed[line].split(",")
-                cells[at] = f'"{cells[at]}' if opens else f'{cells[at]}"'
-                changed[line] = ",".join(cells)
-            others = tuple(f"XC{line + 3}" for line in (4, 5, 6) if not first <= line <= last)
-            aside = ((first + 1, JOINED_ROWS),)
-            change = _with_files(_write(TABLE, "\n".join(changed)), *(r["filename"] for r in rows))
-            said, name = f"no row of {TABLE} names these files", f"{column} {first}-{last}"
+            change, name = (
+                _with_odd_quotes((first, column), (last, column)),
+                f"{column} {first}-{last}",
+            )
+            aside = ((first, JOINED_ROWS),)
             yield Case("odd quotes", name, change, aside=aside, added=others, said=said)
-    for opens, closes in (("scientific_name", "author"), ("type", "license"), ("author", "type")):
-        changed = [line.split(",") for line in lines]
-        changed[4][names.index(opens)] = '"opens'
-        changed[5][names.index(closes)] = 'closes"'
-        change = _write(TABLE, "\n".join(map(",".join, changed)))
-        name = f"{opens} to {closes}"
-        if names.index(opens) < names.index(closes):
-            change = _with_files(change, "aaa/XC9.ogg")
-            yield Case("odd quotes", name, change, aside=((5, JOINED_ROWS),), added=("XC9",))
-        else:
-            change = _with_files(change, "aaa/XC9.ogg")
-            yield Case("odd quotes", name, change, aside=((5, LONG_ROW),), added=("XC9",))
-    for cells in (1, 2, 5, len(names) - 1):
-        short = as_csv(GOOD_ROWS) + ",".join(lines[6].split(",")[:cells]) + "\n"
-        yield Case("odd quotes", f"{cells} cells", _write(TABLE, short), aside=((5, SHORT_ROW),))
-    for name, row in (("more cells", f"{lines[6]},more"), ("open quote", '"aaa,[]')):
-        fault = LONG_ROW if name == "more cells" else SHORT_ROW
-        change = _write(TABLE, as_csv(GOOD_ROWS) + row + "\n")
-        yield Case("odd quotes", name, change, aside=((5, fault),))
+    columns = ("scientific_name", "author", JOINED_ROWS), ("type", "license", JOINED_ROWS)
+    for opens, closes, fault in (*columns, ("author", "type", LONG_ROW)):
+        change, name = _with_odd_quotes((5, opens), (6, closes)), f"{opens} to {closes}"
+        yield Case("odd quotes", name, change, aside=((5, fault),), added=("XC9",), said=said)
+
+
+def _odd_lengths() -> Iterator[Case]:
+    cells = as_csv(MORE_ROWS).splitlines()[1].split(",")
+    rows = {f"{n} cells": (cells[:n], SHORT_ROW) for n in (1, 2, 5, len(cells) - 1)}
+    rows["more cells"] = [*cells, "more"], LONG_ROW
+    rows["open quote"] = ['"aaa', "[]"], SHORT_ROW
+    for name, (row, fault) in rows.items():
+        change = _write(TABLE, as_csv(GOOD_ROWS) + ",".join(row) + "\n")
+        yield Case("odd lengths", name, change, aside=((5, fault),))
 
 
 def _with_files(change: Change, *files: str) -> Change:
@@ -561,7 +563,14 @@ def _corrections() -> Iterator[Case]:
 def cases() -> list[Case]:
     """All cases, in the order of their families."""
     families = (
-        *(_recording_cells(), _free_cells(), _broken_text(), _odd_quotes(), _other_kinds()),
+        *(
+            _recording_cells(),
+            _free_cells(),
+            _broken_text(),
+            _odd_quotes(),
+            _odd_lengths(),
+            _other_kinds(),
+        ),
         *(_windows(), _soundscape_names(), _left_out(), _corrections()),
     )
     return [case for family in families for case in family]
