@@ -70,7 +70,7 @@ bench-training: install ## time training with each setting and update docs/train
 	python benchmarks/size/memory_curve.py
 	@birdclef docs
 
-docs: install ## update the tables in README.md and docs/ from the last run and the code
+docs: install ## update the tables in README.md and docs/ from the last run and the code, and the ensemble recipe
 	@birdclef docs
 
 lint: install ## check style, types, and which room imports which

@@ -61,7 +61,7 @@ def store_soundscapes(root: Path, sample_rate_hz: int, jobs: int) -> tuple[int, 
     Returns:
         The number of all soundscapes, and the soundscapes that were set aside.
     """
-    table = read_inputs(INDEX / "soundscapes.csv", ("soundscape_id", "kind"), root)
+    table = read_inputs(INDEX / "kept_soundscapes.csv", ("soundscape_id", "kind"), root)
     tasks = []
     for name, kind, path, *version in table.itertuples(index=False):
         code = [decode, pack_soundscapes]

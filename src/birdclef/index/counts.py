@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from birdclef.common.names import NO_FOLD
 from birdclef.common.tables import printable
 from birdclef.index.layouts import COMPETITION, SOURCES
 from birdclef.index.soundscapes import Soundscapes
@@ -79,10 +80,18 @@ def summarize(
         "recordings": len(kept),
         "joint_labels": int((kept["joint_labels"] != "").sum()),
         "species_below_10_recordings": int((counts < FEW_RECORDINGS).sum()),
+        "species_held_out_by_no_fold": _held_out_by_no_fold(kept, folds),
         "sources": sources,
         "licenses": count_licenses(kept),
         "groups": folds["group"].nunique(),
     }
+
+
+def _held_out_by_no_fold(kept: pd.DataFrame, folds: pd.DataFrame) -> int:
+    """Count the species with recordings that every model trains on, so that no fold scores them."""
+    fold = kept["recording_id"].map(folds.set_index("recording_id")["fold"])
+    labels = (kept["primary_label"] + " " + kept["joint_labels"]).str.split().explode()
+    return int((fold[labels.index].groupby(labels.to_numpy()).max() == NO_FOLD).sum())
 
 
 def per_species_and_source(recordings: pd.DataFrame, species: pd.Series) -> pd.DataFrame:

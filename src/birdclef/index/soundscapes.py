@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from birdclef.common.names import NOT_DECODED
-from birdclef.common.tables import CODE, printable, read_checked, to_numbers
+from birdclef.common.tables import CODE, printable, read_checked, read_table, to_numbers
 from birdclef.index.folders import (
     SOUND_SUFFIXES,
     file_problem,
@@ -21,7 +21,7 @@ from birdclef.index.left_out import shorten
 from birdclef.index.sources import SET_ASIDE_COLUMNS
 
 SOUNDSCAPE_COLUMNS = ("soundscape_id", "kind", "path")
-LABEL_COLUMNS = ("soundscape_id", "start_s", "end_s", "labels")
+LABEL_COLUMNS = ("soundscape_id", "start_s", "end_s", "labels", "site")
 FOLDERS = {"labeled": "train_soundscapes", "unlabeled": "unlabeled_soundscapes"}
 LABELS_TABLE = "train_soundscape_labels.csv"
 WINDOW_S = 5.0  # the same in every competition; the tables give only the end of a window
@@ -34,7 +34,8 @@ class Soundscapes:
     """The competition's soundscapes and labels, and those that cannot be used."""
 
     soundscapes: pd.DataFrame  # SOUNDSCAPE_COLUMNS, sorted by soundscape_id
-    labels: pd.DataFrame  # LABEL_COLUMNS, sorted; labels are codes separated by spaces
+    # LABEL_COLUMNS, sorted; labels are codes separated by spaces, site may be ""
+    labels: pd.DataFrame
     set_aside: pd.DataFrame  # SET_ASIDE_COLUMNS
     unknown_labels: int  # number of labels dropped because they are no species of the competition
     notes: tuple[str, ...]  # messages for the screen
@@ -73,6 +74,12 @@ def load_soundscapes(folder: Path, root: Path, species: Collection[str]) -> Soun
     )
 
 
+def read_soundscapes(path: Path) -> pd.DataFrame:
+    """Read the table of soundscapes that `index` writes."""
+    table = read_table(path, SOUNDSCAPE_COLUMNS, "run `dvc repro index` to create it")
+    return table[list(SOUNDSCAPE_COLUMNS)]
+
+
 def _missing(kinds: pd.Series) -> Iterator[str]:
     for kind, name in FOLDERS.items():
         if not (kinds == kind).any():
@@ -105,15 +112,20 @@ def _list_soundscapes(folder: Path, root: Path) -> pd.DataFrame:
 
 
 def _read_windows(folder: Path, root: Path) -> pd.DataFrame:
-    """Read LABELS_TABLE and mark invalid windows; a missing file gives no rows."""
+    """Read LABELS_TABLE and mark invalid windows; a missing file gives no rows.
+
+    The column site is optional, and "" where it is missing.
+    """
     path = folder / LABELS_TABLE
-    columns = ("audio_id", "site", "seconds", "birds")
+    columns = ("audio_id", "seconds", "birds")
     if lexists(path):
         require_inside(path, root)
         table, reason = read_checked(path, columns)
     else:
         table = pd.DataFrame(columns=list(columns), dtype="str")
         reason = pd.Series(dtype="str")
+    if "site" not in table:
+        table["site"] = pd.Series("", index=table.index, dtype="str")
     ends_s = to_numbers(table["seconds"])
     is_end = (ends_s % WINDOW_S == 0) & ends_s.between(WINDOW_S, MAX_END_S)
     odd_birds = ~table["birds"].str.fullmatch(BIRDS)

@@ -7,6 +7,7 @@ of params.yaml, and so are checked before the script starts. A round is given as
 This reads runtime.portable, and sets the environment before the stage loads NumPy or torch.
 """
 
+import os
 import re
 import runpy
 import sys
@@ -20,6 +21,8 @@ def main() -> None:
     portable = load_params().runtime.portable
     stage, *arguments = split_name(sys.argv[1])
     sys.argv = [stage, *arguments, *sys.argv[2:]]
+    # torch's threads wait asleep: beside another process, spinning makes training times slower
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if portable:
         hold_to_avx2()
     runpy.run_module(f"birdclef.stages.{stage}", run_name="__main__")

@@ -5,9 +5,10 @@
 
 import sys
 
+from birdclef.common.names import Fold
 from birdclef.dataset.labeled import load_labeled
 from birdclef.errors import plain_errors
-from birdclef.model.artifacts import TrainedModel
+from birdclef.model.artifacts import TrainedModel, parse_fold
 from birdclef.params import load_params
 from birdclef.pseudo_labels import read_pseudo_labels
 from birdclef.training.examples import TrainingExamples
@@ -15,7 +16,7 @@ from birdclef.training.fold import train_fold
 from birdclef.training.trainer import FoldParams
 
 
-def main(level: str, seed: int, backbone: str, fold: int) -> None:
+def main(level: str, seed: int, backbone: str, fold: Fold) -> None:
     params = load_params()
     labeled = load_labeled(params.clips)
     pseudo = read_pseudo_labels(level, seed, fold, params.clips)
@@ -29,4 +30,4 @@ def main(level: str, seed: int, backbone: str, fold: int) -> None:
 
 if __name__ == "__main__":
     with plain_errors():
-        main(sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
+        main(sys.argv[2], int(sys.argv[3]), sys.argv[4], parse_fold(sys.argv[5]))
