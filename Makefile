@@ -91,4 +91,4 @@ lock: install ## pin all dependencies of pyproject.toml again, for every platfor
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.lock
 
 clean: ## remove files that runs leave behind, except DVC's outputs
-	rm -rf .resume .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots
+	rm -rf .resume build .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots

@@ -14,6 +14,7 @@ from birdclef.common.arrays import Logits
 from birdclef.common.files import write_csv
 from birdclef.common.names import PSEUDO_LABELS, Fold
 from birdclef.common.probabilities import sigmoid
+from birdclef.common.tables import read_own
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.params import ClipsParams, ParamsError, PseudoLabelParams
@@ -153,7 +154,7 @@ def write_pseudo_labels(
 def read_pseudo_labels(level: str, seed: int, fold: Fold, clips: ClipsParams) -> PseudoLabels:
     """Read what the student of a fold learns from; sound and labels stay on disk until used."""
     files = [_folder(level, seed) / name for name in (_WINDOWS, _name(fold))]
-    ids = {"soundscape_id": "category"}  # one string per soundscape, not one per window
-    table = pd.read_csv(files[0], dtype=ids, keep_default_na=False)
+    # category: one string per soundscape, not one per window
+    table = read_own(files[0], soundscape_id="category", start_s=float, end_s=float)
     windows = SoundscapeWindows(table, "unlabeled", clips)
     return PseudoLabels(windows, np.load(files[1], mmap_mode="r"), files)

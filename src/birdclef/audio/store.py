@@ -67,7 +67,7 @@ def store_soundscapes(root: Path, sample_rate_hz: int, jobs: int) -> tuple[int, 
         code = [decode, pack_soundscapes]
         key = key_of(str(root), path, kind, version, sample_rate_hz, code=code)
         target = SOUNDSCAPES / kind / f"{name}.flac"
-        make = partial(pack_soundscapes.store_soundscape, root / path, target, sample_rate_hz)
+        make = partial(pack_soundscapes.store_soundscape, root, path, target, sample_rate_hz)
         tasks.append(Task(target, key, make))
     keep_only(SOUNDSCAPES, KINDS)
     for kind in KINDS:

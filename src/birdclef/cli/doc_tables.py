@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from birdclef.cli import param_effects
 from birdclef.common.files import write_bytes
 from birdclef.common.nested import flatten
+from birdclef.common.tables import read_own
 from birdclef.index.layouts import COMPETITION, EXTRAS
 from birdclef.predict.formats import FORMATS
 
@@ -96,7 +96,7 @@ def _figures(source: str, part: str) -> str:
         return _FROM_CODE[source]()
     path = Path(source)
     if path.suffix == ".csv":
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        frame = read_own(path)
         return _table(list(frame.columns), frame.to_numpy().tolist())
     values = json.loads(path.read_text(encoding="utf-8"))
     return _json_table(values[part] if part else values)

@@ -23,6 +23,12 @@ AUDIO_SUFFIXES = (
     *(".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".aif", ".aiff"),
     *(".au", ".caf", ".rf64", ".w64"),
 )
+# suffixes of sound that it does not decode: such files are named, and are not skipped in silence
+OTHER_SOUND_SUFFIXES = (
+    *(".m4a", ".m4b", ".aac", ".mp4", ".mov", ".3gp", ".amr", ".wma", ".webm", ".mka"),
+    *(".ape", ".wv", ".tta", ".tak", ".mpc", ".ac3", ".dts", ".spx", ".ra", ".dsf"),
+)
+NOT_DECODED = "libsndfile does not decode this format: convert it with ffmpeg -i FILE FILE.flac"
 
 NO_FOLD = -1  # of a recording that every model trains on, so that no fold scores it
 Fold = int | str  # the fold that a model holds out, or full_0, full_1, ...: it holds out nothing

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from birdclef.common.arrays import Indices
 from birdclef.common.names import CLIPS, INDEX, Fold
 from birdclef.common.recordings import read_recordings, read_species
+from birdclef.common.tables import read_own
 from birdclef.dataset.clips import ClipStore
 from birdclef.dataset.labels import targets_and_masks
 from birdclef.dataset.waveforms import LabeledClips
@@ -55,7 +55,7 @@ class LabeledData(NamedTuple):
 def load_labeled(clips: ClipsParams, index: Path = INDEX, store: Path = CLIPS) -> LabeledData:
     """Load the labelled recordings that preprocessing could decode, sorted by id."""
     recordings = read_recordings(index / "kept.csv")
-    folds = pd.read_csv(index / "folds.csv", dtype={"recording_id": str})
+    folds = read_own(index / "folds.csv", fold=int)
     recordings = recordings.merge(folds, on="recording_id", validate="one_to_one")
     clip_store = ClipStore(store, clips)
     stored = np.array([r in clip_store for r in recordings["recording_id"]], dtype=bool)

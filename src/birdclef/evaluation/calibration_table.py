@@ -13,6 +13,7 @@ import pandas as pd
 
 from birdclef.common.arrays import Matrix
 from birdclef.common.probabilities import Calibration, Curves
+from birdclef.common.tables import read_own
 from birdclef.evaluation.calibration import (
     Reliability,
     calibrate_held_out,
@@ -171,8 +172,8 @@ def calibration_outputs(
 
 def read_calibration(path: Path, precision: float) -> Calibration | None:
     """Read a table that `calibration_table` made; None if it has no rows."""
-    table = pd.read_csv(path)
+    table = read_own(path, positives=int, slope=float, offset=float, threshold=float)
     if table.empty:
         return None
     curves = Curves(table["slope"].to_numpy(), table["offset"].to_numpy())
-    return Calibration(curves, table["threshold"].to_numpy(dtype=np.float64), precision)
+    return Calibration(curves, table["threshold"].to_numpy(), precision)

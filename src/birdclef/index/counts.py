@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from birdclef.common.names import NO_FOLD
+from birdclef.common.tables import printable
 from birdclef.index.layouts import COMPETITION, SOURCES
 from birdclef.index.soundscapes import Soundscapes
 from birdclef.index.sources import Extras, Loaded, count_reasons
@@ -17,7 +18,7 @@ def count_licenses(recordings: pd.DataFrame) -> dict[str, int]:
     """Count recordings per licence, as the sources spell it; the most common licence is first."""
     counts = recordings["license"].replace("", "unknown").value_counts().sort_index()
     counts = counts.sort_values(ascending=False, kind="stable")
-    return {str(license_): int(count) for license_, count in counts.items()}
+    return {printable(str(license_)): int(count) for license_, count in counts.items()}
 
 
 def count_indexed(loaded: Loaded, found: Soundscapes, set_aside: pd.DataFrame) -> dict[str, Any]:

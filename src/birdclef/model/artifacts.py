@@ -13,6 +13,7 @@ import pandas as pd
 from birdclef.common.arrays import Logits
 from birdclef.common.files import write_bytes
 from birdclef.common.names import TRAINED, Fold
+from birdclef.common.tables import read_own
 from birdclef.model.classifier import Ensemble, load_checkpoint
 from birdclef.params import ClipsParams, MelParams
 
@@ -135,7 +136,8 @@ def _fold(model: TrainedModel) -> Fold:
 def read_curves(models: Sequence[TrainedModel]) -> pd.DataFrame:
     """Join learning curves; the columns level, seed, backbone and fold name each row's model."""
     require([model.curve for model in models])
-    curves = [pd.read_csv(model.curve) for model in models]
+    types = {"epoch": int, "loss": float, "macro_roc_auc": float}
+    curves = [read_own(model.curve, **types) for model in models]
     keys = [pd.DataFrame([model] * len(c)) for model, c in zip(models, curves, strict=True)]
     return pd.concat([pd.concat(keys), pd.concat(curves)], axis=1)
 

@@ -1,6 +1,6 @@
 """Let teachers predict every window of every unlabelled soundscape, for students to learn from.
 
-`python -m birdclef.stages pseudo_label TEACHERS STUDENTS SEED`; TEACHERS and STUDENTS are levels.
+`python -m birdclef.stages pseudo_label@ROUND-SEED`; ROUND is round0, round1, ...
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Train one teacher on labelled clips: `python -m birdclef.stages train_l1 SEED BACKBONE FOLD`."""
+"""Train one teacher on labelled clips: `python -m birdclef.stages train_l1@SEED-BACKBONE-FOLD`."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """Train one student on labelled clips and pseudo-labelled soundscape windows.
 
-`python -m birdclef.stages train_l2 LEVEL SEED BACKBONE FOLD`; LEVEL is l2, l3, ... for each round.
+`python -m birdclef.stages train_l2@ROUND-SEED-BACKBONE-FOLD`; ROUND is round0, round1, ...
 """
 
 import sys
@@ -30,4 +30,4 @@ def main(level: str, seed: int, backbone: str, fold: Fold) -> None:
 
 if __name__ == "__main__":
     with plain_errors():
-        main(sys.argv[1], int(sys.argv[2]), sys.argv[3], parse_fold(sys.argv[4]))
+        main(sys.argv[2], int(sys.argv[3]), sys.argv[4], parse_fold(sys.argv[5]))
