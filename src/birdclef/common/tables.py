@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from birdclef.common.text import unguard
+
 CODE = r"[A-Za-z0-9_-]+"  # a species code or recording id; always safe as part of a path
 MAX_LIST_CHARS = 10_000  # longest cell that is parsed as a list; real cells are below 2,000
 
@@ -44,6 +46,7 @@ def read_table(path: Path, required: Sequence[str], hint: str = "") -> pd.DataFr
         raise TableError(f"{path} not found{hint and '; '}{hint}") from None
     except (ValueError, pd.errors.ParserWarning, OSError) as error:  # ParserError is a ValueError
         raise TableError(f"{path} is not a readable CSV table in UTF-8: {error}") from None
+    table = table.rename(columns=unguard)
     missing = [name for name in required if name not in table.columns]
     if missing:
         raise TableError(
@@ -53,7 +56,7 @@ def read_table(path: Path, required: Sequence[str], hint: str = "") -> pd.DataFr
     table.index += 2
     table = table.fillna("")  # rows shorter than the header
     table = table[(table != "").any(axis=1)]
-    return pd.DataFrame({name: table[name].str.strip() for name in table})
+    return pd.DataFrame({name: table[name].str.strip().map(unguard) for name in table})
 
 
 def to_numbers(cells: pd.Series) -> pd.Series:
