@@ -21,8 +21,14 @@ INPUT_FILES = [
 # suffixes of the audio formats that libsndfile decodes
 AUDIO_SUFFIXES = (
     *(".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".aif", ".aiff"),
-    *(".au", ".caf", ".rf64", ".w64"),
+    *(".aifc", ".au", ".bwf", ".caf", ".mp2", ".rf64", ".snd", ".sph", ".voc", ".w64", ".xi"),
 )
+# suffixes of sound that it does not decode: such files are named, and are not skipped in silence
+OTHER_SOUND_SUFFIXES = (
+    *(".m4a", ".m4b", ".aac", ".mp4", ".mov", ".3gp", ".amr", ".wma", ".webm", ".mka"),
+    *(".ape", ".wv", ".tta", ".tak", ".mpc", ".ac3", ".dts", ".spx", ".ra", ".dsf"),
+)
+NOT_DECODED = "libsndfile does not decode this format: convert it with ffmpeg -i FILE FILE.flac"
 
 Kind = Literal["unlabeled", "labeled"]  # the two kinds of soundscapes
 
