@@ -3,6 +3,8 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from birdclef.common.text import printable
+
 
 @contextmanager
 def plain_errors() -> Generator[None, None, None]:
@@ -18,5 +20,6 @@ def plain_errors() -> Generator[None, None, None]:
     except Exception as error:
         own = type(error).__module__.startswith("birdclef.")
         if own or isinstance(error, OSError):
-            raise SystemExit(str(error)) from None
+            lines = str(error).splitlines()  # names of files may hold control characters
+            raise SystemExit("\n".join(map(printable, lines))) from None
         raise

@@ -1,13 +1,15 @@
 """Files are written completely or not at all, and the same values give the same bytes."""
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from birdclef.common.files import write_bytes, write_csv, write_json
+from birdclef.common.files import replacing, write_bytes, write_csv, write_json
 
 
 def test_folders_are_made_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -32,6 +34,49 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(
         write_bytes(b"new", tmp_path / "b.bin")
     assert [path.name for path in tmp_path.iterdir()] == ["b.bin"]
     assert (tmp_path / "b.bin").read_bytes() == b"old"
+
+
+def test_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a power failure can leave an empty file under the name."""
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def spy_fsync(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        steps.append("folder" if is_folder else f"{os.fstat(descriptor).st_size} bytes")
+        fsync(descriptor)
+
+    def spy_replace(self: Path, target: Path) -> Path:
+        steps.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", spy_fsync)
+    monkeypatch.setattr(Path, "replace", spy_replace)
+    write_bytes(b"new", tmp_path / "b.bin")
+    assert steps == ["3 bytes", "rename", "folder"]
+
+
+def test_a_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
+    write_bytes(b"kept", tmp_path / "target")
+    (tmp_path / "link").symlink_to("target")
+    write_bytes(b"new", tmp_path / "link")
+    assert (tmp_path / "target").read_bytes() == b"kept"
+    assert not (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127])
+def test_the_longest_names_can_be_written(tmp_path: Path, name: str) -> None:
+    write_bytes(b"new", tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_temporary_names_cannot_be_guessed(tmp_path: Path) -> None:
+    with replacing(tmp_path / "b") as one, replacing(tmp_path / "b") as other:
+        assert one != other
+        one.touch()
+        other.touch()
 
 
 def test_csv_has_fixed_line_ends_and_numbers(tmp_path: Path) -> None:

@@ -14,7 +14,12 @@ def test_model_info_prints_the_metadata(world: Path) -> None:
         "backbones": ["efficientvit_b0"],
         "metrics": {"oof": {"l2": 0.99}},
         "licence": "Code: Apache-2.0.",
-        "calibration": {"thresholds": [0.5, None, 0.2], "precision": 0.9},
+        "calibration": {
+            "slopes": [1.0, 1.0, 1.0],
+            "offsets": [0.0, 0.0, 0.0],
+            "thresholds": [0.5, None, 0.2],
+            "precision": 0.9,
+        },
     }
     write_model(world / "m.onnx", metadata)
     lines = CliRunner().invoke(app, ["model", "info", "m.onnx"]).output

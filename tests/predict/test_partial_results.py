@@ -25,11 +25,35 @@ def test_results_of_another_recording_model_or_overlap_are_not_used(world: Path)
     assert PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0).load(path) is None
 
 
+def damages(content: bytes) -> list[bytes]:
+    """Nothing, too little, too much, and the content with one byte changed, here and there."""
+    found = [b"", content[:1], content[:40], content[:-1], content + b"x", content[32:]]
+    for at in range(0, len(content), len(content) // 40):
+        found.append(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    return found
+
+
 def test_a_damaged_partial_result_is_not_used(world: Path) -> None:
     path = world / "in" / "a.wav"
     results = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0)
     (scores,) = Detector("m.onnx").predict([path])
-    results.save(scores)
+    results.save(scores._replace(note="half"))
     (file,) = results.folder.iterdir()
-    file.write_bytes(file.read_bytes()[:40])
+    content = file.read_bytes()
+    again = results.load(path)
+    assert again is not None
+    assert (again.note, again.duration_s) == ("half", scores.duration_s)
+    for damaged in damages(content):
+        file.write_bytes(damaged)
+        assert results.load(path) is None
+
+
+def test_the_folder_may_vanish_and_come_back(world: Path) -> None:
+    path = world / "in" / "a.wav"
+    results = PartialResults(Path("o.csv"), Path("m.onnx"), "onnxruntime", 0.0)
+    (scores,) = Detector("m.onnx").predict([path])
+    results.discard()
+    results.discard()
     assert results.load(path) is None
+    results.save(scores)
+    assert results.load(path) is not None

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pandas as pd
 
-from birdclef.audio import decode, pack_clips, pack_soundscapes
+from birdclef.audio import containers, decode, pack_clips, pack_soundscapes
 from birdclef.audio.incremental import Task, keep_only, key_of, make_missing
 from birdclef.audio.inputs import read_inputs
 from birdclef.audio.quarantine import Quarantined
@@ -39,7 +39,9 @@ def store_clips(root: Path, clips: ClipsParams, jobs: int) -> tuple[int, list[Qu
     for label, rows in recordings.groupby("primary_label"):
         files = list(zip(rows["recording_id"], rows["path"], strict=True))
         versions = rows[["size", "mtime_ns"]].to_numpy().tolist()
-        key = key_of(str(root), files, versions, clips.model_dump(), code=[decode, pack_clips])
+        key = key_of(
+            str(root), files, versions, clips.model_dump(), code=[containers, decode, pack_clips]
+        )
         make = partial(pack_clips.pack_shard, str(label), files, root, CLIPS, clips)
         tasks.append(Task(CLIPS / f"{label}.npy", key, make))
     keep_only(CLIPS, {task.output.name for task in tasks})
@@ -64,7 +66,7 @@ def store_soundscapes(root: Path, sample_rate_hz: int, jobs: int) -> tuple[int, 
     table = read_inputs(INDEX / "kept_soundscapes.csv", ("soundscape_id", "kind"), root)
     tasks = []
     for name, kind, path, *version in table.itertuples(index=False):
-        code = [decode, pack_soundscapes]
+        code = [containers, decode, pack_soundscapes]
         key = key_of(str(root), path, kind, version, sample_rate_hz, code=code)
         target = SOUNDSCAPES / kind / f"{name}.flac"
         make = partial(pack_soundscapes.store_soundscape, root, path, target, sample_rate_hz)

@@ -7,6 +7,7 @@ import typer
 
 from birdclef.cli import options
 from birdclef.common.names import MODEL
+from birdclef.common.text import printable
 from birdclef.errors import plain_errors
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Detect birds in recordings.")
@@ -35,14 +36,15 @@ def info(
     """Show the metadata of an exported model."""
     from json import dumps
 
-    from birdclef.predict.detector import read_metadata
+    from birdclef.predict.model_file import read_metadata
     from birdclef.predict.model_info import info_lines, species_lines
 
     metadata = read_metadata(file)
     if json:
-        print(dumps(metadata, indent=2, ensure_ascii=False))
-    else:
-        print(*(species_lines(metadata) if species else info_lines(metadata)), sep="\n")
+        print(dumps(metadata, indent=2))
+        return
+    for line in species_lines(metadata) if species else info_lines(metadata):
+        print("\t".join(map(printable, line.split("\t"))))
 
 
 @model_app.command()
@@ -98,7 +100,7 @@ def check() -> None:
     for finding in findings(params):
         mark = "[green]ok[/]" if finding.ok else "[red]no[/]"
         console.print(mark, f"{finding.what}:", end=" ")
-        console.print(finding.detail, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(finding.detail), markup=False, highlight=False, soft_wrap=True)
         bad += not finding.ok
     if bad:
         raise typer.Exit(1)
@@ -158,7 +160,7 @@ def predict(
     )
     done = detect(paths, model, out, choices, scoring, threads, engine)
     for line in done.lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     if done.unreadable:
         raise typer.Exit(1)
 
@@ -175,7 +177,7 @@ def verify(
     files, faults = verification.verify(repair=repair)
     for fault in faults:
         line = f"{fault.problem:8} {fault.path}: {fault.remedy}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     remaining = sum(not fault.repaired for fault in faults)
     console.print(f"{files} files read, {len(faults)} faults, {len(faults) - remaining} repaired")
     if remaining and all(fault.problem == "missing" for fault in faults):

@@ -21,7 +21,7 @@ INPUT_FILES = [
 # suffixes of the audio formats that libsndfile decodes
 AUDIO_SUFFIXES = (
     *(".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".aif", ".aiff"),
-    *(".au", ".caf", ".rf64", ".w64"),
+    *(".aifc", ".au", ".bwf", ".caf", ".mp2", ".rf64", ".snd", ".sph", ".voc", ".w64", ".xi"),
 )
 # suffixes of sound that it does not decode: such files are named, and are not skipped in silence
 OTHER_SOUND_SUFFIXES = (

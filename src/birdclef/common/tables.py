@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from birdclef.common.text import unguard
+
 # A species code or recording id; always safe as part of a path. File systems allow 255 bytes per
 # name, and what we add to a code (suffixes, process ids) takes up to 40 of them.
 CODE = r"[A-Za-z0-9_-]{1,200}"
@@ -35,13 +37,15 @@ class CheckedTable(NamedTuple):
 def read_table(path: Path, required: Sequence[str], hint: str = "") -> pd.DataFrame:
     """Read a CSV file as `read_checked` does, but refuse a table with a faulty row.
 
+    Text that `write_csv` has guarded comes back as it was.
+
     Raises:
         TableError: As in `read_checked`, or a row is faulty.
     """
     rows, faults = read_checked(path, required, hint)
     for row, fault in faults[faults != ""].items():
         raise TableError(f"{path} row {row}: {fault}; correct the row")
-    return rows
+    return rows.map(unguard)
 
 
 def read_checked(path: Path, required: Sequence[str], hint: str = "") -> CheckedTable:
@@ -134,19 +138,21 @@ def read_own(path: str | Path, **types: Any) -> pd.DataFrame:
     Args:
         path: The file.
         types: Columns that are no plain text: int, float or "category". Every other column is
-            text, so that an id such as NA, null or 007 comes back as it was.
+            text, so that an id such as NA, null or 007 comes back as it was, and so does text that
+            `write_csv` has guarded.
 
     Returns:
         The table. Empty cells are NaN in columns of float and "" in columns of text.
     """
     dtype = defaultdict(lambda: str, types)
     empty = {name: [""] for name, type_ in types.items() if type_ is float}
-    return pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values=empty)
-
-
-def printable(text: str) -> str:
-    """Escape control characters, and bytes of names that are not UTF-8: \\x1b, \\udcff."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    table = pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values=empty)
+    for name in table.columns.astype(str):
+        if types.get(name) == "category":
+            table[name] = table[name].cat.rename_categories(unguard)
+        elif name not in types:
+            table[name] = table[name].map(unguard)
+    return table.rename(columns=unguard)
 
 
 def to_numbers(cells: pd.Series) -> pd.Series:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from birdclef.common.names import NO_FOLD
-from birdclef.common.tables import printable
+from birdclef.common.text import printable
 from birdclef.index.layouts import COMPETITION, SOURCES
 from birdclef.index.soundscapes import Soundscapes
 from birdclef.index.sources import Extras, Loaded, count_reasons

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from birdclef.common.files import is_inside
 from birdclef.common.names import AUDIO_SUFFIXES, NOT_DECODED, OTHER_SOUND_SUFFIXES
-from birdclef.common.tables import printable
+from birdclef.common.text import printable
 
 SOUND_SUFFIXES = AUDIO_SUFFIXES + OTHER_SOUND_SUFFIXES
 

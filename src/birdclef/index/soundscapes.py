@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from birdclef.common.names import NOT_DECODED
-from birdclef.common.tables import CODE, printable, read_checked, read_table, to_numbers
+from birdclef.common.tables import CODE, read_checked, read_table, to_numbers
+from birdclef.common.text import printable
 from birdclef.index.folders import (
     SOUND_SUFFIXES,
     file_problem,

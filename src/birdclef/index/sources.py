@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from birdclef.common.tables import printable
+from birdclef.common.text import printable
 from birdclef.index.folders import (
     SOUND_SUFFIXES,
     AudioFiles,

@@ -1,12 +1,11 @@
 """Run the exported model on recordings of any length; needs ONNX Runtime, not PyTorch."""
 
-import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +13,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from birdclef.audio.decode import AudioError, stream
 from birdclef.common.arrays import Waveform
-from birdclef.common.names import METADATA
-from birdclef.predict.engines import BATCHES, load_engine, session
+from birdclef.predict.engines import BATCHES, EngineError, load_engine
+from birdclef.predict.model_file import ModelFileError, cannot_be_loaded, read_metadata
 
 Probabilities = npt.NDArray[np.float32]
 T = TypeVar("T")
 U = TypeVar("U")
-
-
-class ModelFileError(ValueError):
-    """A file that is not an exported model of this pipeline."""
 
 
 class Window(NamedTuple):
@@ -41,6 +36,7 @@ class RecordingScores(NamedTuple):
     duration_s: float  # decoded length; the last window may end after it
     probabilities: Probabilities  # (window, species); no windows if there is a problem
     problem: str = ""  # why the recording could not be read
+    note: str = ""  # how much of it could be read, if not all
 
 
 class _Part(NamedTuple):
@@ -50,24 +46,7 @@ class _Part(NamedTuple):
     clips: Waveform  # (B, clip_samples)
     samples: int  # last part: number of samples in the recording; before: 0
     problem: str | None = None  # last part: why reading failed, or ""; before: None
-
-
-def read_metadata(model: str | Path) -> dict[str, Any]:
-    """Read the metadata of an exported file: species, sample_rate_hz, clip_s and more.
-
-    Raises:
-        ModelFileError: the file is missing, cannot be read, or lacks this pipeline's metadata.
-    """
-    if not Path(model).is_file():
-        raise ModelFileError(f"{model} not found: run `dvc repro`, or `dvc pull` to fetch it")
-    try:
-        loaded = session(Path(model), optimise=False)
-        metadata: dict[str, Any] = json.loads(loaded.get_modelmeta().custom_metadata_map[METADATA])
-    except KeyError:
-        raise ModelFileError(f"{model} was not exported by this pipeline") from None
-    except Exception as error:
-        raise ModelFileError(f"{model} cannot be loaded: {error}") from None
-    return metadata
+    note: str = ""  # last part: how much could be read, if not all
 
 
 def cores() -> int:
@@ -97,7 +76,7 @@ class Detector:
             engine: the engine that runs the model, one of engines.ENGINES.
 
         Raises:
-            ModelFileError: the file is missing, cannot be read, or lacks this pipeline's metadata.
+            ModelFileError: the file is missing, damaged, or contradicts itself.
             EngineError: the engine is unknown, not installed, or cannot run the file.
         """
         self.metadata = read_metadata(model)
@@ -105,8 +84,20 @@ class Detector:
         self.sample_rate_hz: int = self.metadata["sample_rate_hz"]
         self.clip_s: float = self.metadata["clip_s"]
         self._threads = threads or cores()
-        self.probabilities = load_engine(Path(model), engine, self._threads)
-        self.batch = BATCHES[engine]
+        try:
+            self.probabilities = load_engine(Path(model), engine, self._threads)
+            self.batch = BATCHES[engine]
+            found = self.probabilities(np.zeros((self.batch, self.clip_samples), np.float32))
+        except EngineError:
+            raise
+        except Exception as error:  # engines have an exception class per fault
+            raise cannot_be_loaded(model, error) from None
+        if found.shape != (self.batch, len(self.species)) or not np.isfinite(found).all():
+            raise ModelFileError(
+                f"{model} contradicts itself: {self.batch} silent clips give outputs of shape"
+                f" {found.shape}, of which {np.isfinite(found).sum()} are finite, instead of"
+                f" {self.batch} x {len(self.species)} probabilities; export it again"
+            )
 
     @property
     def clip_samples(self) -> int:
@@ -177,17 +168,19 @@ class Detector:
                 advance((part.samples - reported) / self.sample_rate_hz)
                 reported = pending = 0
                 joined = probabilities if part.problem else np.concatenate(collected)
-                yield RecordingScores(
-                    part.path, part.samples / self.sample_rate_hz, joined, part.problem
+                duration_s = part.samples / self.sample_rate_hz
+                yield _checked(
+                    RecordingScores(part.path, duration_s, joined, part.problem, part.note)
                 )
                 collected = []
 
     def _parts(self, path: Path, step: int) -> Iterator[_Part]:
         no_clips, samples = np.zeros((0, self.clip_samples), np.float32), 0
+        notes: list[str] = []
 
         def counted() -> Iterator[Waveform]:
             nonlocal samples
-            for block in stream(path, self.sample_rate_hz):
+            for block in stream(path, self.sample_rate_hz, notes.append):
                 samples += len(block)
                 yield block
 
@@ -197,12 +190,21 @@ class Detector:
             problem = "" if samples else "0 samples decoded"
         except AudioError as error:
             problem = str(error)
-        yield _Part(path, no_clips, samples, problem)
+        yield _Part(path, no_clips, samples, problem, "; ".join(notes))
 
     def _predict_part(self, part: _Part) -> tuple[_Part, Probabilities]:
         if len(part.clips):
             return part, self.probabilities(part.clips)
         return part, np.zeros((0, len(self.species)), np.float32)
+
+
+def _checked(scores: RecordingScores) -> RecordingScores:
+    """Scores that are numbers; NaN reaches no threshold, so it is the recording's problem."""
+    bad = int((~np.isfinite(scores.probabilities)).any(axis=1).sum())
+    if not bad:
+        return scores
+    problem = f"the model gives no probabilities for {bad} of {len(scores.probabilities)} windows"
+    return scores._replace(probabilities=scores.probabilities[:0], problem=problem)
 
 
 def _ahead(function: Callable[[T], U], items: Iterable[T], threads: int) -> Iterator[U]:

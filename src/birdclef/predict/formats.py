@@ -1,13 +1,14 @@
 """The output formats of `birdclef predict`: one entry per format, shown by --help and README."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from birdclef.predict.selection import ChoiceError
 from birdclef.predict.writers import (
     Report,
+    label_track,
     require_pyarrow,
     sample_species,
     write_audacity,
@@ -32,6 +33,13 @@ class Format(NamedTuple):
     every_window: bool = False  # no window is left out
     require: Callable[[Report], object] = _nothing  # raises ChoiceError if something is missing
     name_of: Callable[[Path], str] | None = None  # name that must be unique; None: the path is used
+    is_folder: bool = False  # whether it writes a file `name_of` per recording into a folder
+
+    def files(self, out: Path, recordings: Iterable[Path]) -> list[Path]:
+        """The files that this format writes."""
+        if not self.is_folder or self.name_of is None:
+            return [out]
+        return [out / self.name_of(recording) for recording in recordings]
 
 
 FORMATS = {
@@ -47,7 +55,8 @@ FORMATS = {
     "audacity": Format(
         write_audacity,
         "a folder with a label track per recording, for Audacity",
-        name_of=lambda path: path.name,
+        name_of=label_track,
+        is_folder=True,
     ),
     "submission": Format(
         write_submission,

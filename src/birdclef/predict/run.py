@@ -1,5 +1,6 @@
 """What `birdclef predict` does: predict recordings, and write their detections to a file."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from birdclef.audio.decode import declared_s
 from birdclef.common.allocator import keep_freed_memory
 from birdclef.predict.detections import (
     Scoring,
@@ -17,16 +19,16 @@ from birdclef.predict.detections import (
 )
 from birdclef.predict.detector import Detector, RecordingScores
 from birdclef.predict.formats import FORMATS, check, format_of
+from birdclef.predict.outputs import protect, target_of
 from birdclef.predict.partial_results import PartialResults, predict_missing
 from birdclef.predict.selection import (
     ChoiceError,
     choose_species,
-    declared_s,
     find_recordings,
     read_species_list,
 )
 from birdclef.predict.writers import Report
-from birdclef.progress import progress
+from birdclef.progress import console, progress
 
 MIN_CONFIDENCE = 0.1
 
@@ -47,7 +49,7 @@ class Done(NamedTuple):
     """What the command prints at the end."""
 
     lines: list[str]
-    unreadable: int  # number of recordings that could not be read
+    unreadable: int  # number of recordings and folders that could not be read
 
 
 def detect(
@@ -76,22 +78,45 @@ def detect(
     """
     keep_freed_memory()
     form = format_of(out, choices.form)
-    _check_choices(choices, form)
-    recordings = find_recordings(paths)
+    _check_choices(choices, scoring, form)
+    target = target_of(out, FORMATS[form].is_folder)
+    recordings, problems = find_recordings(paths)
+    _protect(target, form, recordings, model, choices)
     detector = Detector(model, threads, engine)
     report, lines = _plan(detector, choices, scoring)
     check(report, form, recordings)
-    results = PartialResults(out, model, engine, choices.overlap_s)
-    problems = _predict(detector, recordings, choices.overlap_s, results)
-    scored = _scored(detector, recordings, results, problems, scoring)
-    count = FORMATS[form].write(report._replace(recordings=scored), out)
+    results = PartialResults(target, model, engine, choices.overlap_s)
+    problems |= _predict(detector, recordings, choices.overlap_s, results)
+    notes: dict[Path, str] = {}
+    scored = _scored(detector, recordings, results, problems, notes, choices.overlap_s)
+    report = report._replace(recordings=(score(one, detector, scoring) for one in scored))
+    count = FORMATS[form].write(report, target)
     results.discard()
-    lines += [f"skipped {path}: {problem}" for path, problem in problems.items()]
-    lines.append(f"{count} rows from {len(recordings) - len(problems)} recordings: {out}")
+    lines += [f"read in part {path}: {note}" for path, note in notes.items()]
+    lines += [f"skipped {path}: {problem}" for path, problem in sorted(problems.items())]
+    read = sum(path not in problems for path in recordings)
+    lines.append(f"{count} rows from {read} recordings: {out}")
     return Done(lines, len(problems))
 
 
-def _check_choices(choices: Choices, form: str) -> None:
+def _protect(
+    target: Path, form: str, recordings: list[Path], model: Path, choices: Choices
+) -> None:
+    """Refuse to write over anything that is read."""
+    lists = {"species list": choices.species_list, "sample submission": choices.sample_submission}
+    inputs = {name: [path] for name, path in lists.items() if path is not None}
+    protect(
+        FORMATS[form].files(target, recordings),
+        {"recording": recordings, "model": [model], **inputs},
+    )
+
+
+def _check_choices(choices: Choices, scoring: Scoring, form: str) -> None:
+    if not math.isfinite(scoring.recording_max):  # every probability would become NaN
+        raise ChoiceError(
+            f"--recording-max must be a finite number, and is {scoring.recording_max}; the original"
+            " used 0.8"
+        )
     given = {
         "--min-confidence": choices.min_confidence is not None,
         "--own-thresholds": choices.own_thresholds,
@@ -157,12 +182,13 @@ def _predict(
     detector: Detector, recordings: list[Path], overlap_s: float, results: PartialResults
 ) -> dict[Path, str]:
     """Complete the partial results; returns the unreadable recordings with their problems."""
-    total_s = sum(map(declared_s, recordings))
+    missing = [path for path in recordings if results.load(path) is None]
+    done = len(recordings) - len(missing)
+    if done:
+        console.print(f"{done} of {len(recordings)} recordings already done", highlight=False)
+    total_s = sum(map(declared_s, missing))
     with progress("seconds of sound", max(1, round(total_s))) as advance:
-        unreadable = predict_missing(
-            detector, recordings, overlap_s, results, lambda s: advance(amount=s)
-        )
-    return {scores.path: scores.problem for scores in unreadable}
+        return predict_missing(detector, missing, overlap_s, results, lambda s: advance(amount=s))
 
 
 def _scored(
@@ -170,12 +196,21 @@ def _scored(
     recordings: Sequence[Path],
     results: PartialResults,
     problems: dict[Path, str],
-    scoring: Scoring,
+    notes: dict[Path, str],
+    overlap_s: float,
 ) -> Iterator[RecordingScores]:
-    """Yield the scores of readable recordings, in order; add vanished ones to `problems`."""
+    """Yield the scores of readable recordings, in order; add to `problems` and `notes`.
+
+    A recording whose partial result is gone by now is predicted again: it has changed, or another
+    run with the same output was faster.
+    """
     for path in recordings:
-        scores = None if path in problems else results.load(path)
-        if scores is not None:
-            yield score(scores, detector, scoring)
+        if path in problems:
+            continue
+        scores = results.load(path) or next(detector.predict([path], overlap_s))
+        if scores.note:
+            notes[path] = scores.note
+        if scores.problem:
+            problems[path] = scores.problem
         else:
-            problems.setdefault(path, "changed or vanished during processing")
+            yield scores

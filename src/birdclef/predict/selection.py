@@ -1,42 +1,71 @@
 """Which recordings are processed, and which species are reported."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
-from birdclef.common.names import AUDIO_SUFFIXES
+from birdclef.common.names import AUDIO_SUFFIXES, OTHER_SOUND_SUFFIXES
 
 
 class ChoiceError(ValueError):
     """Options that conflict with the model, the recordings or each other."""
 
 
-def find_recordings(paths: Sequence[Path]) -> list[Path]:
-    """The given files, and the audio files in each folder, sorted; hidden files are left out.
+class Found(NamedTuple):
+    """The recordings to process, and the folders that were not searched."""
+
+    recordings: list[Path]
+    left_out: dict[Path, str]  # folder -> why it was not searched
+
+
+def find_recordings(paths: Sequence[Path]) -> Found:
+    """The given files, and the sound files in each folder, sorted; hidden files are left out.
+
+    Sound files that libsndfile does not read are among them, so that they are named, unless they
+    have been converted: unless a file of the same name with another suffix is beside them.
 
     Raises:
         FileNotFoundError: a path does not exist.
         ChoiceError: no recording was found.
     """
-    found: list[Path] = []
+    recordings: list[Path] = []
+    left_out: dict[Path, str] = {}
     for path in paths:
-        if not path.exists():
+        if not os.path.lexists(path):
             raise FileNotFoundError(f"{path} does not exist")
-        found += sorted(filter(_is_audio, path.rglob("*"))) if path.is_dir() else [path]
-    if not found:
+        recordings += sorted(_search(path, left_out)) if path.is_dir() else [path]
+    if not recordings and not left_out:
         raise ChoiceError(
             f"no recording in {', '.join(map(str, paths))}: no file has one of the suffixes"
             f" {' '.join(AUDIO_SUFFIXES)}"
         )
-    return list(dict.fromkeys(found))
+    return Found(list(dict.fromkeys(recordings)), left_out)
 
 
-def _is_audio(path: Path) -> bool:
-    is_visible = not path.name.startswith(".")
-    return path.suffix.lower() in AUDIO_SUFFIXES and is_visible and not path.is_dir()
+def _search(folder: Path, left_out: dict[Path, str]) -> Iterable[Path]:
+    """Yield the sound files below a folder, and put folders that are not searched in `left_out`."""
+
+    def refuse(error: OSError) -> None:
+        left_out[Path(error.filename)] = f"cannot be searched: {error.strerror}"
+
+    for name, folders, files in os.walk(folder, onerror=refuse):
+        parent = Path(name)
+        for linked in (parent / name for name in folders if (parent / name).is_symlink()):
+            left_out[linked] = "a link to a folder is not followed; give it as an argument"
+        readable = {path for path in map(parent.joinpath, files) if _has(path, AUDIO_SUFFIXES)}
+        stems = {path.stem for path in readable}
+        yield from readable
+        for path in map(parent.joinpath, files):
+            if _has(path, OTHER_SOUND_SUFFIXES) and path.stem not in stems:
+                yield path
+
+
+def _has(path: Path, suffixes: Sequence[str]) -> bool:
+    return path.suffix.lower() in suffixes and not path.name.startswith(".")
 
 
 def read_species_list(path: Path) -> list[str]:
@@ -81,11 +110,3 @@ def choose_species(
         )
     chosen = {i for name in names for i in known.get(name.casefold(), ())}
     return np.array(sorted(chosen), np.int64), unknown
-
-
-def declared_s(path: Path) -> float:
-    """Seconds that a file's header states, for the progress bar; 0 if it states none."""
-    try:
-        return float(soundfile.info(path).duration) if path.is_file() else 0.0
-    except (soundfile.LibsndfileError, OSError, TypeError, ZeroDivisionError):
-        return 0.0

@@ -1,7 +1,8 @@
 """Write detections to files: one function per format of predict/formats.py.
 
-File names and the names in a model are untrusted text. CSV tables quote it, and formats that
-cannot quote replace its control characters. In csv and wide, no name starts like a formula.
+File names and the names in a model are untrusted text. CSV tables quote it and guard what looks
+like a formula; common/tables.read_table gives it back. Formats that cannot quote escape its control
+characters.
 """
 
 import csv
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from birdclef.common.files import replacing
+from birdclef.common.text import Rows, guard, printable
 from birdclef.predict.selection import ChoiceError
 
 if TYPE_CHECKING:  # so that `birdclef --help` loads no engine
@@ -32,21 +34,6 @@ class Report(NamedTuple):
     sample: Path | None = None  # sample_submission.csv
 
 
-def _cell(text: str) -> str:
-    """Text that a spreadsheet does not read as a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def _file_cell(path: Path) -> str:
-    """A path as a cell; the prefix ./ protects a formula-like name and keeps the path valid."""
-    return str(path) if _cell(str(path)) == str(path) else f"./{path}"
-
-
-def _plain(text: str) -> str:
-    """Text for formats that cannot quote; tabs, line ends and other control characters become ?."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
 def _number(value: float) -> str:
     """Seconds or hertz, rounded to thousandths, without trailing zeros."""
     return f"{value:.3f}".rstrip("0").rstrip(".")
@@ -62,22 +49,23 @@ def _text(path: Path) -> Generator[TextIO, None, None]:
         yield file
 
 
-def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+    """Write a CSV table; returns the number of rows."""
     count = 0
     with _text(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
+        writer = csv.writer(Rows(file))
+        writer.writerow(map(guard, header))
         for count, row in enumerate(rows, start=1):  # noqa: B007
-            writer.writerow(row)
+            writer.writerow(map(guard, row))
     return count
 
 
 def write_long(report: Report, out: Path) -> int:
     """Write one row per detection."""
-    names = [(_cell(s["species"]), _cell(s["common_name"])) for s in report.species]
+    names = [(s["species"], s["common_name"]) for s in report.species]
     header = ["file", "start_s", "end_s", "species", "common_name", "probability"]
     rows = (
-        (_file_cell(scores.path), _number(d.start_s), _number(d.end_s), *names[d.species], p)
+        (str(scores.path), _number(d.start_s), _number(d.end_s), *names[d.species], p)
         for scores in report.recordings
         for d in report.detect(scores)
         for p in [f"{d.probability:.5g}"]
@@ -88,10 +76,10 @@ def write_long(report: Report, out: Path) -> int:
 def write_wide(report: Report, out: Path) -> int:
     """Write one row per window, with one column per species."""
     step_s, length_s = report.window_s
-    codes = [_cell(report.species[i]["species"]) for i in report.chosen]
+    codes = [report.species[i]["species"] for i in report.chosen]
     rows = (
         (
-            _file_cell(scores.path),
+            str(scores.path),
             _number(number * step_s),
             _number(number * step_s + length_s),
             *(f"{row[i]:.5g}" for i in report.chosen),
@@ -208,19 +196,24 @@ def write_raven(report: Report, out: Path) -> int:
                 names = [species["common_name"], species["species"], f"{d.probability:.4f}"]
                 origin = [str(scores.path), _number(d.start_s)]
                 cells = [str(number), "Spectrogram 1", "1", *times, *band, *names, *origin]
-                file.write("\t".join(map(_plain, cells)) + "\n")
+                file.write("\t".join(map(printable, cells)) + "\n")
             offset_s += scores.duration_s
     return number
+
+
+def label_track(recording: Path) -> str:
+    """Name of the label track of a recording."""
+    return f"{printable(recording.name)}.txt"
 
 
 def write_audacity(report: Report, out: Path) -> int:
     """Write a folder with one label track per recording: start, end, name with probability."""
     count = 0
     for scores in report.recordings:
-        with _text(out / f"{_plain(scores.path.name)}.txt") as file:
+        with _text(out / label_track(scores.path)) as file:
             for d in report.detect(scores):
                 count += 1
                 label = f"{report.species[d.species]['common_name']} {d.probability:.2f}"
                 end_s = min(d.end_s, scores.duration_s)
-                file.write(f"{_number(d.start_s)}\t{_number(end_s)}\t{_plain(label)}\n")
+                file.write(f"{_number(d.start_s)}\t{_number(end_s)}\t{printable(label)}\n")
     return count
