@@ -76,8 +76,8 @@ def test_what_is_no_file_is_refused_and_not_waited_for(
 
 
 def test_our_tables_keep_text_as_it_is(tmp_path: Path) -> None:
-    ids = ["NA", "null", "nan", "None", "007", "1e5", "", "True", "-inf"]
-    table = pd.DataFrame({"id": ids, "group": ids, "n": range(9), "x": [0.5] * 8 + [float("nan")]})
+    ids = ["NA", "null", "nan", "None", "007", "1e5", "", "True", "-inf", "-rf", "=1", "a\rb"]
+    table = pd.DataFrame({"id": ids, "group": ids, "n": range(12), "x": [0.5] * 11 + [None]})
     write_csv(table, tmp_path / "t.csv")
     pd.testing.assert_frame_equal(read_own(tmp_path / "t.csv", n=int, x=float), table)
 

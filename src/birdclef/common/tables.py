@@ -95,12 +95,8 @@ def _read_records(path: Path, hint: str) -> list[list[str]]:
 
 
 def _clean(cells: Sequence[str], i: int) -> str:
-    """A cell without blanks around it, "" if it is absent.
-
-    Lines in it end with a line feed, because `write_csv` quotes no carriage return.
-    """
-    cell = cells[i].strip() if i < len(cells) else ""
-    return cell.replace("\r\n", "\n").replace("\r", "\n")
+    """A cell without blanks around it, "" if it is absent."""
+    return cells[i].strip() if i < len(cells) else ""
 
 
 def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
