@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
+# a file of tests stays in one process, because its tests share what is slow to make
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install repro reproduce reproduce-elsewhere check doctor pull report test test-fast test-remotes bench bench-training docs lint format lock clean
@@ -49,10 +51,10 @@ report: install ## show the scores of the last run
 	@birdclef report
 
 test: install ## run all tests
-	python -m pytest
+	python -m pytest $(PARALLEL)
 
 test-fast: install ## run the tests that neither run DVC nor train, in about a minute
-	python -m pytest -m "not slow and not emulated"
+	python -m pytest $(PARALLEL) -m "not slow and not emulated"
 
 test-remotes: install ## install storage servers on this machine, then test push and pull with them
 	python -m pip install --quiet --constraint requirements.lock --editable ".[remotes-test]"
@@ -70,7 +72,7 @@ bench-training: install ## time training with each setting and update docs/train
 	python benchmarks/size/memory_curve.py
 	@birdclef docs
 
-docs: install ## update the tables in README.md and docs/ from the last run and the code
+docs: install ## update the tables in README.md and docs/ from the last run and the code, and the ensemble recipe
 	@birdclef docs
 
 lint: install ## check style, types, and which room imports which
@@ -89,4 +91,4 @@ lock: install ## pin all dependencies of pyproject.toml again, for every platfor
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.lock
 
 clean: ## remove files that runs leave behind, except DVC's outputs
-	rm -rf .resume .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots
+	rm -rf .resume build .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots

@@ -1,7 +1,7 @@
 """Compare the methods of post-processing by their scores on the labelled soundscapes.
 
 Run it after `dvc repro`, on any data. Each line shows a macro ROC-AUC; the brackets hold the 95 %
-bootstrap interval, over soundscapes, of its difference from no post-processing.
+interval, over soundscapes, of its difference from no post-processing.
 
     python experiments/postprocessing.py
 """
@@ -14,8 +14,9 @@ import numpy as np
 from birdclef.common.arrays import Matrix
 from birdclef.common.names import INDEX, SOUNDSCAPES
 from birdclef.dataset.labels import label_windows, read_labels, window_targets
-from birdclef.dataset.metrics import bootstrap_difference, macro_roc_auc
+from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.dataset.soundscapes import read_windows
+from birdclef.evaluation.interval import difference_interval
 from birdclef.params import load_params
 from birdclef.predict.detector import Detector
 from birdclef.predict.postprocess import add_recording_max, smooth
@@ -45,9 +46,7 @@ def main() -> None:
         all_windows = np.concatenate([function(predicted[name]) for name in names])
         processed[method] = all_windows[labeled.index]
         score = macro_roc_auc(targets, processed[method])
-        low, high = bootstrap_difference(
-            targets, [processed["none"]], [processed[method]], ids, params.evaluate.bootstraps, 0
-        )
+        low, high = difference_interval(targets, [processed["none"]], [processed[method]], ids)
         print(f"{method:20} {score:.4f} [{low:+.4f}, {high:+.4f}]")
 
 

@@ -1,5 +1,6 @@
 """Shared fixtures: the demo's parameters, and smaller ones for quick models."""
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -8,6 +9,8 @@ from hypothesis import settings
 
 from birdclef.params import Params, load_params
 from paths import ROOT
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as a stage does, before torch is loaded
 
 # No test depends on how fast the machine is.
 settings.register_profile("any machine", deadline=None)

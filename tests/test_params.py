@@ -47,6 +47,10 @@ def _load(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> Any:
         ("pseudo_label.transform", "max", "should be 'none', 'max_over_models' or"),
         ("runtime.device", "tpu", "should be 'auto', 'cpu' or 'cuda'"),
         ("train_l1.clip_grad", -2.0, "should be greater than 0"),
+        ("evaluate.precision", 1.0, "should be less than 1"),
+        ("evaluate.group", "_(", "or a valid regular expression with one capturing group"),
+        ("evaluate.group", "(a)(b)", "or a valid regular expression with one capturing group"),
+        ("evaluate.group", "day", "should be null, site, or"),
         ("train", None, "should be"),
     ],
 )
@@ -86,9 +90,18 @@ def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
         (
             "models",
             {"folds": [0, 3]},
-            r"models\.folds = \[0, 3\] must all be below folds\.count = 3",
+            r"the numbers in models\.folds = \[0, 3\] must all be below folds\.count = 3",
         ),
         ("models", {"folds": [1, 1]}, "should not contain duplicates"),
+        ("models", {"folds": ["full_0", "full_0"]}, "should not contain duplicates"),
+        *(
+            (
+                "models",
+                {"folds": [0, fold]},
+                r"models\.folds\.1 = .* should be the number of a fold",
+            )
+            for fold in (-1, True, 0.5, "1", "full", "full_", "full_0; ls", "full_0\n", "full_100")
+        ),
         ("models", {"teacher_backbones": ["../x"]}, "should match pattern"),
         ("models", {"rounds": [{"teachers": "l2", "students": "l3"}]}, "teachers of the next"),
         ("mel", {"f_max": 16001.0}, "at most half"),
@@ -119,6 +132,18 @@ def test_unusable_files(tmp_path: Path) -> None:
         load_params(tmp_path / "broken.yaml")
 
 
+@pytest.mark.parametrize(
+    ("folds", "held_out"), [([2, "full_0", 0], [2, 0]), (["full_0", "full_12"], [])]
+)
+def test_models_may_hold_out_nothing(
+    tmp_path: Path, folds: list[int | str], held_out: list[int]
+) -> None:
+    values = _values(ROOT / "params.yaml")
+    values["models"]["folds"] = folds
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    assert load_params(tmp_path / "params.yaml").models.held_out == held_out
+
+
 def test_full_size_recipe_has_the_same_keys_and_the_published_values() -> None:
     differing = _keys(_values(RECIPE)) ^ _keys(_values(ROOT / "params.yaml"))
     assert not differing, "these keys are in only one of params.yaml and recipes/birdclef-2024.yaml"
@@ -130,12 +155,12 @@ def test_full_size_recipe_has_the_same_keys_and_the_published_values() -> None:
     mel = {"n_fft": 1536, "win_length": 1024, "n_mels": 224, "n_frames": 224}
     mel |= {"f_min": 90, "f_max": 14_000, "db_center": 40, "db_scale": 80}
     train = {"backbone": "efficientvit_b0", "pretrained": True, "drop_rate": 0.1, "batch": 128}
-    train |= {"min_recordings": 10, "weight_decay": 0.01, "loudness_db": 20, "ema": None}
+    train |= {"min_recordings": 10, "weight_decay": 0.01, "ema": None}
     train |= {"max_lr": 0.003, "warmup": 0.1, "div_factor": 25, "final_div_factor": 100}
     _has(recipe.mel, mel)
     _has(recipe.train, train)
-    _has(recipe.train_l1, {"epochs": 30, "seed": 2024, "clip_grad": 2})
-    _has(recipe.train_l2, {"epochs": 88, "seed": 2029, "clip_grad": None})
+    _has(recipe.train_l1, {"epochs": 30, "seed": 2024, "loudness_db": 0, "clip_grad": 2})
+    _has(recipe.train_l2, {"epochs": 88, "seed": 2029, "loudness_db": 20, "clip_grad": None})
     mixup = {"per": "clip", "probability": 0.5, "weight": "uniform", "min_weight": 0.2}
     _has(recipe.train_l1.mixup, mixup)
     mixup = {"per": "batch", "probability": 0.1, "weight": "log_uniform", "min_weight": 0.1}

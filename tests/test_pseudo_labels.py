@@ -16,7 +16,8 @@ SOUNDSCAPES = ["x", "x", "y"]
 
 
 def _labels(logits: np.ndarray = LOGITS, **choice: object) -> np.ndarray:
-    values = {"teacher": "same_fold", "transform": "none", "max_logit": 16.0, "power": 1.0} | choice
+    values = {"teacher": "same_fold", "transform": "none", "max_logit": 16.0} | choice
+    values = {"power": 1.0, "shuffled": False} | values
     params = PseudoLabelParams(**values)  # type: ignore[arg-type]
     if logits.ndim == 3:
         logits = logits[None]  # one backbone
@@ -31,20 +32,34 @@ def test_none_is_the_teachers_own_probability() -> None:
     np.testing.assert_allclose(_labels(), _sigmoid(LOGITS), rtol=1e-5)
 
 
-def test_max_over_models() -> None:
-    # M = [1, 2, 6], mean 3; the teachers' means are -2/3 and 5/3
-    first = (np.array([0, 2, -4]) + [1, 2, 6] + (-2 / 3 - 3)) / 2
-    second = (np.array([1, -2, 6]) + [1, 2, 6] + (5 / 3 - 3)) / 2
+def test_max_over_models_takes_its_means_over_one_soundscape() -> None:
+    # M = [1, 2, 6]: mean 3/2 in soundscape x, 6 in y. The teachers' means in x are 1 and -1/2, in
+    # y -4 and 6. The levels of x and y differ, so means over both would give other labels.
+    first = np.sum([[0.0, 2, -4], [1.0, 2, 6], [1 - 3 / 2, 1 - 3 / 2, -4 - 6]], axis=0) / 2
+    second = (
+        np.sum([[1.0, -2, 6], [1.0, 2, 6], [-1 / 2 - 3 / 2, -1 / 2 - 3 / 2, 6 - 6]], axis=0) / 2
+    )
     expected = _sigmoid(np.stack([first, second])[:, :, None])
     np.testing.assert_allclose(_labels(transform="max_over_models"), expected, rtol=1e-5)
 
 
 def test_max_over_windows_stays_within_a_soundscape() -> None:
-    # teacher 0: M = [2, 2, -4], mean 0; teacher 1: M = [1, 1, 6], mean 8/3
-    first = (np.array([0, 2, -4]) + [2, 2, -4] + (-2 / 3 - 0)) / 2
-    second = (np.array([1, -2, 6]) + [1, 1, 6] + (5 / 3 - 8 / 3)) / 2
+    # teacher 0: M = [2, 2, -4]; its means in x are 1 and 2 (of M), in y both are -4
+    # teacher 1: M = [1, 1, 6]; its means in x are -1/2 and 1 (of M), in y both are 6
+    first = np.sum([[0.0, 2, -4], [2.0, 2, -4], [1.0 - 2, 1.0 - 2, 0]], axis=0) / 2
+    second = np.sum([[1.0, -2, 6], [1.0, 1, 6], [-1 / 2 - 1, -1 / 2 - 1, 0]], axis=0) / 2
     expected = _sigmoid(np.stack([first, second])[:, :, None])
     np.testing.assert_allclose(_labels(transform="max_over_windows"), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("transform", ["max_over_models", "max_over_windows"])
+def test_the_means_run_over_windows_and_species(transform: str) -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (1, 2, 3, 5)).astype(np.float32)
+    found = _labels(logits, transform=transform)
+    moved = np.log(found / (1 - found))
+    for x in (slice(0, 2), slice(2, 3)):  # the mean of a teacher's logits in a soundscape stays
+        before, after = logits[0][:, x].mean(axis=(1, 2)), moved[:, x].mean(axis=(1, 2))
+        np.testing.assert_allclose(after, before, atol=1e-4)
 
 
 def test_mean_teacher_gives_every_student_the_same() -> None:
@@ -98,7 +113,9 @@ def test_what_is_written_is_read_by_the_student_of_its_fold(
     monkeypatch.setattr(pseudo_labels, "_BLOCK", 1)
     starts = [0.0, 5.0, 0.0]
     windows = pd.DataFrame({"soundscape_id": ids, "start_s": starts, "end_s": 5.0})
-    params = PseudoLabelParams(teacher="same_fold", transform="none", max_logit=16.0, power=1.0)
+    params = small_params.pseudo_label.model_copy(
+        update={"teacher": "same_fold", "transform": "none", "power": 1.0}
+    )
     write_pseudo_labels("l2", 0, windows, [1, 4], soft_labels(LOGITS[None], ids, params))
     for fold, logits in zip([1, 4], LOGITS, strict=True):
         found = read_pseudo_labels("l2", 0, fold, small_params.clips)
@@ -106,3 +123,22 @@ def test_what_is_written_is_read_by_the_student_of_its_fold(
         assert found.windows.start_s.tolist() == starts
         np.testing.assert_allclose(found.probabilities, _sigmoid(logits), atol=3e-4)
         assert all(file.is_file() for file in found.files)
+
+
+def test_shuffled_labels_are_those_of_other_windows(
+    tmp_path: Path, small_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same rows in another order, the same for every student of a seed; windows keep theirs."""
+    monkeypatch.chdir(tmp_path)
+    count = 200
+    windows = pd.DataFrame({"soundscape_id": "x", "start_s": 5.0 * np.arange(count), "end_s": 0.0})
+    labels = np.linspace(0, 1, 2 * count, dtype=np.float32).reshape(2, count, 1)
+    blocks = [labels[:, :150], labels[:, 150:]]
+    write_pseudo_labels("l2", 3, windows, [0, "full_0"], iter(blocks), shuffled=True)
+    found = [read_pseudo_labels("l2", 3, fold, small_params.clips) for fold in (0, "full_0")]
+    assert found[0].windows.start_s.tolist() == windows["start_s"].tolist()
+    for student, own in zip(found, labels, strict=True):
+        np.testing.assert_allclose(np.sort(student.probabilities, axis=0), own, atol=3e-4)
+        assert (np.abs(student.probabilities - own) > 1e-3).mean() > 0.9
+    step = np.asarray(found[1].probabilities[:, 0], np.float32) - found[0].probabilities[:, 0]
+    np.testing.assert_allclose(step, step.mean(), atol=1e-3)

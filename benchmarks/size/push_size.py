@@ -28,7 +28,7 @@ def flac_bytes_per_s(folder: Path, rate_hz: int) -> float:
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary) / "one.flac"
         for source in sorted(folder.glob("*.ogg")):
-            samples += store_soundscape(source, target, rate_hz).samples
+            samples += store_soundscape(folder, source.name, target, rate_hz).samples
             size += target.stat().st_size
     return size * rate_hz / samples
 

@@ -37,7 +37,8 @@ def measure(hours: float, clips: ClipsParams) -> str:
         source, target = Path(temporary) / "a.ogg", Path(temporary) / "a.flac"
         make_soundscape(source, hours)
         start = time.perf_counter()
-        samples = store_soundscape(source, target, clips.sample_rate_hz).samples
+        stored = store_soundscape(source.parent, source.name, target, clips.sample_rate_hz)
+        samples = stored.samples
         speed = hours * 3600 / (time.perf_counter() - start)
         times = []
         for start_s in rng.uniform(0, samples / clips.sample_rate_hz - clips.clip_s, WINDOWS):

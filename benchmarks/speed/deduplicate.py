@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from birdclef.common.names import AUDIO_SUFFIXES
-from birdclef.index.fingerprints import BIN_BITS, FRAME_S, Peaks, try_fingerprint
+from birdclef.index.fingerprints import BIN_BITS, FRAME_S, Fingerprint, Peaks, try_fingerprint
 from birdclef.index.landmarks import find_landmarks, find_matches
+from birdclef.index.overlaps import find_overlaps
 
 MEAN_S = 40.0  # mean length of a recording
 PEAKS_PER_S, BINS = (
@@ -23,11 +24,14 @@ PEAKS_PER_S, BINS = (
 PHRASES, PHRASE_PEAKS = 200, 12  # a few songs that occur in many recordings
 SIZES = (3_125, 6_250, 12_500, 25_000)
 FILES = 100
+LABELED, UNLABELED, SOUNDSCAPE_S = 100, 500, 240.0
 
 
-def random_peaks(rng: np.random.Generator, phrases: list[npt.NDArray[np.int64]]) -> Peaks:
+def random_peaks(
+    rng: np.random.Generator, phrases: list[npt.NDArray[np.int64]], seconds: float
+) -> Peaks:
     """Peaks of a made-up recording: noise, and one species' phrase at random times."""
-    frames = round(rng.exponential(MEAN_S) + 3.0) / FRAME_S
+    frames = seconds / FRAME_S
     count = rng.poisson(frames * FRAME_S * PEAKS_PER_S)
     noise = rng.integers(0, int(frames), count) << BIN_BITS | rng.integers(1, BINS + 1, count)
     phrase = phrases[rng.integers(len(phrases))]
@@ -35,15 +39,21 @@ def random_peaks(rng: np.random.Generator, phrases: list[npt.NDArray[np.int64]])
     return np.unique([*noise, *(phrase + starts[:, None]).ravel()]).astype(np.uint32)
 
 
-def match_times() -> None:
-    """Print the time to match made-up recordings, for each number in SIZES."""
-    rng = np.random.default_rng(0)
-    phrases = [
+def random_phrases(rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+    """Peaks of made-up songs."""
+    return [
         np.sort(rng.integers(0, 100, PHRASE_PEAKS)) << BIN_BITS
         | rng.integers(1, BINS, PHRASE_PEAKS)
         for _ in range(PHRASES)
     ]
-    peaks = [random_peaks(rng, phrases) for _ in range(max(SIZES))]
+
+
+def match_times() -> None:
+    """Print the time to match made-up recordings, for each number in SIZES."""
+    rng = np.random.default_rng(0)
+    phrases = random_phrases(rng)
+    lengths_s = np.round(rng.exponential(MEAN_S, max(SIZES)) + 3.0)
+    peaks = [random_peaks(rng, phrases, length_s) for length_s in lengths_s]
     for size in SIZES:
         recordings = [*peaks[: size - size // 100], *peaks[: size // 100]]  # 1 % are copies
         landmarks = sum(len(find_landmarks(own)[0]) for own in recordings)
@@ -57,6 +67,24 @@ def match_times() -> None:
             f" at most {peak_gb:.2f} GB",
             flush=True,
         )
+
+
+def overlap_time() -> None:
+    """Print the time to compare made-up unlabelled soundscapes with LABELED labelled ones."""
+    rng = np.random.default_rng(0)
+    phrases = random_phrases(rng)
+    own, others = (
+        [(str(i), Fingerprint(random_peaks(rng, phrases, SOUNDSCAPE_S), 0.0)) for i in range(count)]
+        for count in (LABELED, UNLABELED)
+    )
+    start = time.process_time()
+    found = find_overlaps(dict(own), others, 2.0)
+    seconds = time.process_time() - start
+    print(
+        f"{UNLABELED:,} soundscapes of {SOUNDSCAPE_S:.0f} s with {LABELED}:"
+        f" {seconds:.1f} s on one core, {len(found)} overlaps found",
+        flush=True,
+    )
 
 
 def fingerprint_rate(folder: Path) -> None:
@@ -74,4 +102,5 @@ def fingerprint_rate(folder: Path) -> None:
 
 if __name__ == "__main__":
     fingerprint_rate(Path(sys.argv[1] if len(sys.argv) > 1 else "data/demo"))
+    overlap_time()
     match_times()

@@ -66,7 +66,7 @@ def loop(batch: int, workers: int) -> float:
     params = load_full_size()
     device = prepare(params.runtime)
     labeled = load_labeled(params.clips)
-    train, held_out = labeled.split(0, "grouped")
+    train, held_out = labeled.split(0)
     data = FoldData(TrainingExamples(labeled.clips), labeled.primary_labels, train, held_out)
     settings = params.train.model_copy(update={"batch": batch})
     level = params.train_l1.model_copy(update={"epochs": 100})

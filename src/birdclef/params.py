@@ -1,19 +1,24 @@
-"""Typed view of params.yaml: the only place that states the type and range of each parameter."""
+"""Typed view of params.yaml: the only place that states which parameters there are."""
 
 import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationError,
-    model_validator,
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from birdclef.param_types import (
+    Backbone,
+    Backbones,
+    Count,
+    Float,
+    Folds,
+    Fraction,
+    Group,
+    Numbers,
+    PositiveFloat,
+    Seed,
+    WeightsFile,
 )
 
 
@@ -21,26 +26,8 @@ class ParamsError(ValueError):
     """params.yaml breaks a rule; the message names each key, its value and what is allowed."""
 
 
-def _yaml_float(value: Any) -> Any:
-    """Accept `5e-05`: `dvc exp run -S` writes this form, and YAML 1.1 reads it as a string."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-Float = Annotated[float, BeforeValidator(_yaml_float), Field(allow_inf_nan=False)]
-PositiveFloat = Annotated[Float, Field(gt=0)]
-Fraction = Annotated[Float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Scheme = Literal["grouped", "all"]
-
-
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = {"extra": "forbid", "frozen": True, "strict": True}
 
 
 class DataParams(Section):
@@ -71,6 +58,7 @@ class IndexParams(Section):
 class DeduplicateParams(Section):
     min_similarity: Annotated[Float, Field(gt=0, le=1)]
     max_s: PositiveFloat
+    max_shared_s: PositiveFloat
 
 
 class FoldsParams(Section):
@@ -108,55 +96,37 @@ class MelParams(Section):
         return self
 
 
-def _bool_or_file(value: Any) -> bool | str:
-    if isinstance(value, bool) or (isinstance(value, str) and value):
-        return value
-    raise ValueError("should be true, false, or the path of a weights file or folder")
-
-
 class RoundParams(Section):
     teachers: Annotated[str, Field(pattern="^l[1-9]$")]
     students: Annotated[str, Field(pattern="^l[1-9]$")]
 
 
-def _distinct(values: list[Any]) -> list[Any]:
-    if len(set(values)) < len(values):
-        raise ValueError("should not contain duplicates")
-    return values
-
-
-# a timm name that is also safe as the name of a folder
-Backbone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$")]
-Backbones = Annotated[list[Backbone], Field(min_length=1), AfterValidator(_distinct)]
-Numbers = Annotated[
-    list[Annotated[int, Field(ge=0, le=1000)]], Field(min_length=1), AfterValidator(_distinct)
-]
-
-
 class ModelsParams(Section):
     """The models to train. A training stage runs once per model and does not track these lists."""
 
-    folds: Numbers
+    folds: Folds
     seeds: Numbers
     teacher_backbones: Backbones
     student_backbones: Backbones
     rounds: Annotated[list[RoundParams], Field(min_length=1)]
+
+    @property
+    def held_out(self) -> list[int]:
+        """The folds that a model holds out; models named full_0, full_1, ... hold out nothing."""
+        return [fold for fold in self.folds if isinstance(fold, int)]
 
     @model_validator(mode="after")
     def _rounds_are_a_chain(self) -> "ModelsParams":
         chain = [(f"l{i}", f"l{i + 1}") for i in range(1, len(self.rounds) + 1)]
         if [(r.teachers, r.students) for r in self.rounds] != chain:
             steps = ", ".join(f"{{teachers: {a}, students: {b}}}" for a, b in chain)
-            raise ValueError(
-                f"rounds must be [{steps}]: the students of a round are the teachers of the next"
-            )
+            raise ValueError(f"rounds must be [{steps}]: students are teachers of the next round")
         return self
 
 
 class TrainParams(Section):
     backbone: Backbone
-    scheme: Scheme
-    pretrained: Annotated[bool | str, PlainValidator(_bool_or_file)]
+    pretrained: WeightsFile
     drop_rate: Annotated[Float, Field(ge=0, lt=1)]
     batch: Annotated[int, Field(ge=2)]
     min_recordings: Annotated[int, Field(ge=0)]
@@ -165,7 +135,6 @@ class TrainParams(Section):
     div_factor: Annotated[Float, Field(ge=1)]
     final_div_factor: Annotated[Float, Field(ge=1)]
     weight_decay: Annotated[Float, Field(ge=0)]
-    loudness_db: Annotated[Float, Field(ge=0)]
     ema: Annotated[Float, Field(gt=0, lt=1)] | None
 
 
@@ -181,6 +150,7 @@ class LevelParams(Section):
 
     epochs: Count
     seed: Seed
+    loudness_db: Annotated[Float, Field(ge=0)]
     clip_grad: PositiveFloat | None
     mixup: MixupParams
 
@@ -194,19 +164,18 @@ class PseudoLabelParams(Section):
     transform: Literal["none", "max_over_models", "max_over_windows"]
     max_logit: PositiveFloat
     power: PositiveFloat
+    shuffled: bool
 
 
 class ExportOnnxParams(Section):
     max_difference: PositiveFloat
-    max_auc_difference: PositiveFloat
     licence: Annotated[str, Field(min_length=1)]
 
 
 class EvaluateParams(Section):
-    bootstraps: Count
-    seed: Seed
+    group: Group | None
     min_positives: Count
-    precision: Annotated[Float, Field(gt=0, le=1)]
+    precision: Annotated[Float, Field(gt=0, lt=1)]
 
 
 class RuntimeParams(Section):
@@ -241,15 +210,15 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> "Params":
-        if max(self.models.folds) >= self.folds.count:
+        if max(self.models.held_out, default=0) >= self.folds.count:
+            folds, count = self.models.folds, self.folds.count
             raise ValueError(
-                f"models.folds = {self.models.folds} must all be below"
-                f" folds.count = {self.folds.count}"
+                f"the numbers in models.folds = {folds} must all be below folds.count = {count}"
             )
-        if self.mel.f_max > self.clips.sample_rate_hz / 2:
+        f_max, rate = self.mel.f_max, self.clips.sample_rate_hz
+        if f_max > rate / 2:
             raise ValueError(
-                f"mel.f_max = {self.mel.f_max} must be at most half of"
-                f" clips.sample_rate_hz = {self.clips.sample_rate_hz}"
+                f"mel.f_max = {f_max} must be at most half of clips.sample_rate_hz = {rate}"
             )
         return self
 

@@ -12,8 +12,9 @@ from numpy.lib.format import open_memmap
 
 from birdclef.common.arrays import Logits
 from birdclef.common.files import write_csv
-from birdclef.common.names import PSEUDO_LABELS
+from birdclef.common.names import PSEUDO_LABELS, Fold
 from birdclef.common.probabilities import sigmoid
+from birdclef.common.tables import read_own
 from birdclef.dataset.soundscapes import read_windows
 from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.params import ClipsParams, ParamsError, PseudoLabelParams
@@ -30,22 +31,12 @@ class PseudoLabels(NamedTuple):
     files: list[Path]  # the two files that hold them
 
 
-def _name(fold: int) -> str:
+def _name(fold: Fold) -> str:
     return f"fold_{fold}.npy"
 
 
 def _folder(level: str, seed: int) -> Path:
     return PSEUDO_LABELS / level / f"seed_{seed}"
-
-
-def _largest(logits: Logits, soundscape_ids: Sequence[str], transform: str) -> Logits:
-    """M of the transform: the largest logit over all models, or over each soundscape's windows."""
-    if transform == "max_over_models":
-        return logits.max(axis=(0, 1), keepdims=True)  # (1, 1, window, species)
-    _, first = np.unique(np.asarray(soundscape_ids), return_index=True)
-    first.sort()
-    counts = np.diff(np.append(first, len(soundscape_ids)))
-    return np.maximum.reduceat(logits, first, axis=2).repeat(counts, axis=2)
 
 
 def _blocks(soundscape_ids: Sequence[str]) -> Iterator[slice]:
@@ -60,36 +51,28 @@ def _blocks(soundscape_ids: Sequence[str]) -> Iterator[slice]:
         yield slice(start, stop)
 
 
-def _transformed(
-    logits: Logits, soundscape_ids: Sequence[str], params: PseudoLabelParams
-) -> Iterator[Logits]:
-    """Clip and transform logits, (backbone, fold, window, species), one block at a time.
+def _transformed(logits: Logits, soundscape_ids: Sequence[str], transform: str) -> Logits:
+    """Transform the clipped logits of whole soundscapes, (backbone, fold, window, species).
 
-    A model's logit l becomes (l + M + mean(l) - mean(M)) / 2. The means run over all windows and
-    species, so M is shifted to the model's own mean. M is the largest logit over models (as in the
-    published notebook) or over the windows of the soundscape (as in the team's write-up).
+    A model's logit l becomes (l + M + mean(l) - mean(M)) / 2. M is the largest logit over models
+    (as in the published notebook) or over the windows of the soundscape (as in the team's
+    write-up). Both means run over the windows and species of one soundscape, so that the mean of
+    the model's logits in each soundscape does not change.
 
     Source: 3rd place of BirdCLEF-2024.
     """
-
-    def clipped(rows: slice) -> Logits:
-        return logits[:, :, rows].clip(-params.max_logit, params.max_logit)
-
-    def largest(rows: slice) -> Logits:
-        return _largest(clipped(rows), soundscape_ids[rows], params.transform)
-
-    blocks = list(_blocks(soundscape_ids))
-    if params.transform == "none":
-        yield from map(clipped, blocks)
-        return
-    count = logits.shape[2] * logits.shape[3]
-    means = [
-        sum(part(rows).sum(axis=(2, 3), keepdims=True, dtype=np.float64) for rows in blocks) / count
-        for part in (clipped, largest)
-    ]
-    shift = (means[0] - means[1]).astype(np.float32)
-    for rows in blocks:
-        yield (clipped(rows) + largest(rows) + shift) / 2
+    if transform == "none":
+        return logits
+    _, first = np.unique(np.asarray(soundscape_ids), return_index=True)
+    first.sort()
+    counts = np.diff(np.append(first, len(soundscape_ids)))
+    if transform == "max_over_models":
+        largest = logits.max(axis=(0, 1), keepdims=True)  # (1, 1, window, species)
+    else:
+        largest = np.maximum.reduceat(logits, first, axis=2).repeat(counts, axis=2)
+    gap = (logits - largest).mean(axis=3, keepdims=True, dtype=np.float64)
+    means = np.add.reduceat(gap, first, axis=2) / counts[:, None]  # (..., soundscape, 1)
+    return (logits + largest + means.repeat(counts, axis=2).astype(np.float32)) / 2
 
 
 def soft_labels(
@@ -106,8 +89,10 @@ def soft_labels(
         (fold, window, species) probabilities: the mean over the backbones of a fold's teachers,
         or the mean over all teachers.
     """
-    for block in _transformed(logits, soundscape_ids, params):
-        probabilities = sigmoid(block).mean(axis=0)
+    for rows in _blocks(soundscape_ids):
+        clipped = logits[:, :, rows].clip(-params.max_logit, params.max_logit)
+        transformed = _transformed(clipped, soundscape_ids[rows], params.transform)
+        probabilities = sigmoid(transformed).mean(axis=0)
         if params.teacher == "mean":
             mean = probabilities.mean(axis=0, keepdims=True)
             probabilities = mean.repeat(len(probabilities), axis=0)
@@ -131,7 +116,12 @@ def unlabeled_windows(clips: ClipsParams) -> pd.DataFrame:
 
 
 def write_pseudo_labels(
-    level: str, seed: int, windows: pd.DataFrame, folds: Sequence[int], labels: Iterable[Logits]
+    level: str,
+    seed: int,
+    windows: pd.DataFrame,
+    folds: Sequence[Fold],
+    labels: Iterable[Logits],
+    shuffled: bool = False,
 ) -> None:
     """Write the window table and one (window, species) array per fold, one block at a time.
 
@@ -143,8 +133,12 @@ def write_pseudo_labels(
         windows: table of windows as `read_windows` lists them.
         folds: folds of the students.
         labels: blocks of (fold, window, species) that together cover every window.
+        shuffled: give each window the labels of a random other one. What a student then gains, it
+            does not gain from the labels.
     """
-    folder, start = _folder(level, seed), 0
+    folder, start, rows = _folder(level, seed), 0, np.arange(len(windows))
+    if shuffled:
+        rows = np.random.default_rng(seed).permutation(rows)
     folder.mkdir(parents=True, exist_ok=True)
     arrays: list[npt.NDArray[np.float16]] = []
     for block in labels:
@@ -152,15 +146,15 @@ def write_pseudo_labels(
             shape = (len(windows), block.shape[2])
             arrays = [open_memmap(folder / _name(f), "w+", np.float16, shape) for f in folds]
         for array, probabilities in zip(arrays, block, strict=True):
-            array[start : start + block.shape[1]] = probabilities
+            array[rows[start : start + block.shape[1]]] = probabilities
         start += block.shape[1]
     write_csv(windows, folder / _WINDOWS)
 
 
-def read_pseudo_labels(level: str, seed: int, fold: int, clips: ClipsParams) -> PseudoLabels:
+def read_pseudo_labels(level: str, seed: int, fold: Fold, clips: ClipsParams) -> PseudoLabels:
     """Read what the student of a fold learns from; sound and labels stay on disk until used."""
     files = [_folder(level, seed) / name for name in (_WINDOWS, _name(fold))]
-    ids = {"soundscape_id": "category"}  # one string per soundscape, not one per window
-    table = pd.read_csv(files[0], dtype=ids, keep_default_na=False)
+    # category: one string per soundscape, not one per window
+    table = read_own(files[0], soundscape_id="category", start_s=float, end_s=float)
     windows = SoundscapeWindows(table, "unlabeled", clips)
     return PseudoLabels(windows, np.load(files[1], mmap_mode="r"), files)

@@ -53,6 +53,25 @@ def test_another_key_makes_that_output_alone(world: World) -> None:
     assert world.run(a="1", b="1") == "b"
 
 
+NOTES = [
+    "",
+    "null",
+    "[]",
+    "3",
+    '"key"',
+    "{}",
+    '{"key": "1"}',
+    '{"key": "1", "made": null}',
+    "[" * 9999,
+]
+
+
+@pytest.mark.parametrize("text", NOTES, ids=lambda text: text[:20])
+def test_a_damaged_note_counts_as_none(world: World, text: str) -> None:
+    (world.folder / "notes" / "b.json").write_text(text)
+    assert world.run(a="1", b="1") == "b"
+
+
 @pytest.mark.parametrize("damage", ["changed", "removed", "no note", "half a note"])
 def test_an_output_that_is_not_as_it_was_noted_is_made_again(world: World, damage: str) -> None:
     output, note = world.folder / "b", world.folder / "notes" / "b.json"

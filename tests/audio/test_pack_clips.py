@@ -14,7 +14,7 @@ from birdclef.dataset.clips import ClipStore
 from birdclef.model.mel import LogMel
 from birdclef.params import Params
 from small_world import pack
-from sounds import RATE_HZ, ramp, tone
+from sounds import RATE_HZ, ramp, tone, write
 
 
 def test_another_sound_changes_its_checksum_in_the_index(tmp_path: Path, params: Params) -> None:
@@ -84,6 +84,26 @@ def test_bad_files_are_set_aside_and_the_rest_is_stored(tmp_path: Path, params: 
     assert [row[0] for row in packed.stored] == ["a"]
     assert [(row.id, row.path) for row in packed.quarantined] == [("silent", "silent.wav")]
     assert sorted(p.name for p in (tmp_path / "store").iterdir()) == ["bird.npy", "index.csv"]
+
+
+def test_links_that_lead_out_or_nowhere_are_set_aside(tmp_path: Path, params: Params) -> None:
+    root = tmp_path / "raw"
+    write(root / "good.wav", tone(2))
+    write(tmp_path / "outside" / "secret.wav", tone(2))
+    (root / "in.wav").symlink_to(root / "good.wav")
+    (root / "out.wav").symlink_to(tmp_path / "outside" / "secret.wav")
+    (root / "loop.wav").symlink_to(root / "loop.wav")
+    (root / "folder").symlink_to(tmp_path / "outside")
+    (root / "circle").symlink_to(root / "circle")
+    paths = ("in.wav", "out.wav", "loop.wav", "folder/secret.wav", "circle/x.wav")
+    packed = pack_shard("bird", [(path, path) for path in paths], root, tmp_path, params.clips)
+    assert [row[0] for row in packed.stored] == ["in.wav"]
+    assert {row.path: row.reason for row in packed.quarantined} == {
+        "out.wav": "link leaves the data folder",
+        "loop.wav": "missing, or no regular file",
+        "folder/secret.wav": "link leaves the data folder",
+        "circle/x.wav": "missing, or no regular file",
+    }
 
 
 def test_same_recordings_same_bytes(tmp_path: Path, params: Params) -> None:

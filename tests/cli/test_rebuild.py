@@ -117,6 +117,16 @@ def test_only_training_may_differ_and_only_within_the_tolerance(
     assert [other.verdict for other in found.values()] == [SAME]
 
 
+def test_scores_at_thresholds_move_in_steps_and_have_no_tolerance(
+    project: Project, clone: Path, tmp_path: Path
+) -> None:
+    changed = _as_if_made(clone, tmp_path, "train", 0.905)
+    thresholds = {"species_with": 3, "held_out": {"precision": 0.5}}
+    (changed / "scores.json").write_text(json.dumps({"auc": 0.905, "thresholds": thresholds}))
+    _, train = compare(project.folder, changed, tolerance=0.01)
+    assert (train.verdict, train.different) == (WITHIN, ["scores.json by 0.005", "weights.bin"])
+
+
 def test_what_differs_is_named_and_by_how_much(
     project: Project, clone: Path, tmp_path: Path
 ) -> None:

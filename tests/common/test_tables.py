@@ -1,5 +1,7 @@
 """Tables from outside: text stays text, lists are data, and errors name the fault."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -7,14 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from birdclef.common.files import write_csv
 from birdclef.common.tables import (
+    JOINED_ROWS,
+    LONG_ROW,
     MAX_LIST_CHARS,
+    SHORT_ROW,
     TableError,
     parse_name_lists,
     parse_names,
+    read_checked,
+    read_own,
     read_table,
     to_numbers,
 )
+from birdclef.common.text import printable
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -29,9 +38,67 @@ def test_cells_stay_text(tmp_path: Path) -> None:
 
 def test_rows_are_numbered_as_a_spreadsheet_does(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", 'id,name\na,"two\nlines"\n\nb,\nc\n')
-    table = read_table(path, ["id"])
+    table, faults = read_checked(path, ["id"])
     assert table["id"].to_dict() == {2: "a", 4: "b", 5: "c"}
     assert table["name"].to_dict() == {2: "two\nlines", 4: "", 5: ""}
+    assert faults.to_dict() == {2: "", 4: "", 5: SHORT_ROW}
+
+
+def test_odd_quotes_that_join_rows_are_found_and_remarks_of_several_lines_are_not(
+    tmp_path: Path,
+) -> None:
+    rows = ['a,"1,x', 'b,2",x', 'c,"two lines,\nno more",x', "d,3,x", 'e,4,"5', "f,6,7", 'g,8,9"']
+    table, faults = read_checked(write(tmp_path / "t.csv", "\n".join(["id,n,m", *rows])), ["id"])
+    assert table["id"].tolist() == ["a", "c", "d", "e"]
+    assert faults.tolist() == [JOINED_ROWS, "", "", JOINED_ROWS]
+
+
+@pytest.mark.parametrize("row", ["a", 'a,"1\nb,2"'])
+def test_a_table_that_must_be_sound_is_refused_with_the_row(tmp_path: Path, row: str) -> None:
+    path = write(tmp_path / "t.csv", f"id,n\nz,0\n{row}\n")
+    with pytest.raises(TableError, match=r"t\.csv row 3: .*correct the row"):
+        read_table(path, ["id"])
+
+
+@pytest.mark.parametrize("header", ["id,n,id", "n,id,n,id", '"id",n,id', "x,x,id"])
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path / "t.csv", f"{header}\n1,2,3,4\n"[: len(header) + 1])
+    with pytest.raises(TableError, match=r"t\.csv has several columns named .*remove all but one"):
+        read_table(path, ["id"])
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "t.csv")
+    with pytest.raises(TableError, match=r"t\.csv is no regular file"):
+        read_table(tmp_path / "t.csv", [])
+
+
+def test_our_tables_keep_text_as_it_is(tmp_path: Path) -> None:
+    ids = ["NA", "null", "nan", "None", "007", "1e5", "", "True", "-inf"]
+    table = pd.DataFrame({"id": ids, "group": ids, "n": range(9), "x": [0.5] * 8 + [float("nan")]})
+    write_csv(table, tmp_path / "t.csv")
+    pd.testing.assert_frame_equal(read_own(tmp_path / "t.csv", n=int, x=float), table)
+
+
+def test_an_empty_table_of_ours_has_the_types_that_are_asked_for(tmp_path: Path) -> None:
+    write_csv(pd.DataFrame(columns=["id", "n", "x"]), tmp_path / "t.csv")
+    found = read_own(tmp_path / "t.csv", n=int, x=float)
+    assert found["n"].dtype == "int64"
+    assert found["x"].dtype == "float64"
+
+
+@given(st.text())
+def test_printable_text_is_left_and_the_rest_can_be_told_apart(text: str) -> None:
+    assert printable(text).isprintable()
+    assert not text.isprintable() or printable(text) == text
+
+
+def test_bytes_and_control_characters_become_escapes() -> None:
+    name = os.fsdecode(b"caf\xe9\x1b[2J\n.ogg")
+    assert printable(name) == r"caf\udce9\x1b[2J\n.ogg"
 
 
 def test_a_byte_order_mark_is_not_part_of_a_name(tmp_path: Path) -> None:
@@ -45,10 +112,25 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
         read_table(path, ["id", "x", "y"])
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2,3\n", "a,b\n1,2\n1,2,3\n", 'a,b\n"1,2\n'], ids=repr)
-def test_a_malformed_table_is_an_error_with_its_name(tmp_path: Path, text: str) -> None:
-    with pytest.raises(TableError, match=r"t\.csv is not a readable CSV"):
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "is not a readable CSV"),
+        ("a,b\n1,2,3\n", f"row 2: {LONG_ROW}"),
+        ("a,b\n1,2\n1,2,3\n", f"row 3: {LONG_ROW}"),
+        ('a,b\n"1,2\n', f"row 2: {JOINED_ROWS}"),
+        (f"a,b\n{'x' * 200_000},2\n", "is not a readable CSV"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_malformed_table_is_an_error_with_its_name(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(TableError, match=rf"t\.csv {fault}"):
         read_table(write(tmp_path / "t.csv", text), [])
+
+
+def test_blank_cells_beyond_the_header_are_no_fault(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "t.csv", "a,b,,\n1,2,\n3,4,, \n"), ["a", "b"])
+    assert table.to_dict("list") == {"a": ["1", "3"], "b": ["2", "4"]}
 
 
 def test_other_encodings_and_missing_files_are_errors(tmp_path: Path) -> None:

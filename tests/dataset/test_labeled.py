@@ -22,14 +22,23 @@ def test_a_fold_trains_on_the_others_and_validates_on_its_own(
     tmp_path: Path, small_params: Params
 ) -> None:
     labeled = _labeled(tmp_path, small_params)
-    train, held_out = labeled.split(1, "grouped")
+    train, held_out = labeled.split(1)
     assert set(labeled.folds[held_out]) == {1}
     assert sorted([*train, *held_out]) == list(range(16))
     assert 1 not in labeled.folds[train]
 
 
-def test_scheme_all_holds_nothing_out(tmp_path: Path, small_params: Params) -> None:
-    train, held_out = _labeled(tmp_path, small_params).split(1, "all")
+def test_recordings_of_no_fold_are_always_trained_on(tmp_path: Path, small_params: Params) -> None:
+    folds = np.arange(16) % 4 - 1
+    labeled = _labeled(tmp_path, small_params)._replace(folds=folds)
+    for fold in range(3):
+        train, held_out = labeled.split(fold)
+        assert set(np.flatnonzero(folds == -1)) <= set(train)
+        assert sorted([*train, *held_out]) == list(range(16))
+
+
+def test_a_full_fit_holds_nothing_out(tmp_path: Path, small_params: Params) -> None:
+    train, held_out = _labeled(tmp_path, small_params).split("full_0")
     assert train.tolist() == list(range(16))
     assert held_out.size == 0
 
@@ -40,7 +49,7 @@ def test_a_fold_with_nothing_to_train_or_validate_on_is_an_error(
 ) -> None:
     labeled = _labeled(tmp_path, small_params)._replace(folds=folds)
     with pytest.raises(ValueError, match=rf"fold 0 holds out {held} of 16 .* lower folds\.count"):
-        labeled.split(0, "grouped")
+        labeled.split(0)
 
 
 def test_species_without_training_recordings_are_named(

@@ -20,7 +20,8 @@ def test_windows_come_back_and_the_last_is_padded(
     tmp_path: Path, params: Params, seconds: float
 ) -> None:
     whole = tone(seconds)
-    stored = store_soundscape(write(tmp_path / "a.wav", whole), tmp_path / "a.flac", RATE_HZ)
+    write(tmp_path / "a.wav", whole)
+    stored = store_soundscape(tmp_path, "a.wav", tmp_path / "a.flac", RATE_HZ)
     assert stored == (len(whole), "")
     table = pd.DataFrame({"soundscape_id": ["a"], "samples": [stored.samples]})
     listed = windows(table, params.clips)

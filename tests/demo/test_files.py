@@ -17,6 +17,7 @@ from scipy import signal
 from birdclef.demo.competition import plan_soundscapes, start_afresh, write_demo
 from birdclef.demo.recordings import Planner, long_tail, plan_competition, plan_extras
 from birdclef.demo.sounds import set_ogg_serial, write_sound
+from birdclef.demo.species import SPECIES
 from birdclef.params import Params
 from tiny_demo import TINY
 
@@ -54,8 +55,8 @@ def test_some_secondary_species_are_listed_and_some_are_not(params: Params) -> N
 
 def test_a_few_soundscapes_are_shorter(params: Params) -> None:
     plans = plan_soundscapes(params.demo)
-    assert Counter(plan.length_s for plan in plans) == {60.0: 49, 33.0: 3, 47.5: 3}
-    assert len({plan.path for plan in plans}) == 55
+    assert Counter(plan.length_s for plan in plans) == {60.0: 50, 33.0: 3, 47.5: 3}
+    assert len({plan.path for plan in plans}) == 56
 
 
 def test_one_recording_is_there_twice_with_other_bytes_and_another_id(root: Path) -> None:
@@ -187,3 +188,29 @@ def test_an_excerpt_is_there_under_another_id(root: Path) -> None:
     offset = int(np.argmax(np.abs(signal.correlate(sound, resampled, "valid"))))
     part_of_whole = sound[offset : offset + len(resampled)]
     assert np.corrcoef(part_of_whole, resampled)[0, 1] > 0.8  # mp3 removes high frequencies
+
+
+def test_parts_of_labelled_soundscapes_are_in_an_unlabelled_one_and_a_recording(root: Path) -> None:
+    """Re-encoded and softer; the recording's label is audible in its part of the soundscape."""
+    lines = [x for x in (root / "DEMO.md").read_text().splitlines() if "of a labelled" in x]
+    assert len(lines) == 2
+    for line in lines:
+        start_s, end_s = map(float, re.findall(r"([\d.]+) to ([\d.]+) s", line)[0])
+        whole, other = (root / name for name in re.findall(r"`([^`]+)`", line))
+        part = _sound(whole)[round(start_s * 32_000) : round(end_s * 32_000)]
+        correlation = signal.correlate(_sound(other), part, "full")
+        lag = int(np.argmax(np.abs(correlation))) - len(part) + 1
+        held = _sound(other)[max(lag, 0) :][: len(part)]
+        aligned = part[max(-lag, 0) :][: len(held)]
+        assert len(aligned) > 0.98 * len(part)
+        assert np.corrcoef(held[: len(aligned)], aligned)[0, 1] > 0.8
+        assert held.std() / part.std() == pytest.approx(10 ** (-7 / 20), rel=0.1)
+    labels = _table(root / "birdclef-2024/train_soundscape_labels.csv")
+    at = labels["seconds"].astype(float).between(start_s + 1, end_s)
+    birds = " ".join(labels.loc[at & (labels["audio_id"] == whole.stem), "birds"]).split()
+    assert other.parent.name in birds
+    listed = _table(root / "birdclef2024-additional-mp3/BirdClef2024_additional.csv")
+    (row,) = listed.loc[listed["file-name"] == other.name].to_dict("records")
+    names = {species.code: species.scientific_name for species in SPECIES}
+    expected = {names[code] for code in set(birds) - {other.parent.name, "nocall"}}
+    assert set(ast.literal_eval(row["also"])) == expected

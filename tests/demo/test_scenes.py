@@ -1,5 +1,7 @@
 """The demo's sound scenes: labels match the sound, and confusable species sound alike."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,6 +21,8 @@ from birdclef.demo.scenes import (
 )
 from birdclef.demo.species import SPECIES, VISITOR, bird
 from birdclef.demo.synthesis import SAMPLE_RATE_HZ, Sound, compose_phrase, noise, sing, stream
+from birdclef.params import load_params
+from paths import ROOT
 
 PAIRS = [(0, 1), (4, 5), (8, 9)]  # trillfinches, warblers, cuckoos
 WOOD = Site(0, reverb_s=0.6, insect_hz=5000.0, insect_pulse_hz=20.0, tilt_db=-2.0)
@@ -146,6 +150,29 @@ def test_every_species_has_positive_and_negative_windows(
     assert len(windows) == count * (length_s // WINDOW_S)
     for species in range(n_species):
         assert 0 < sum(species in present for present in windows) < len(windows)
+
+
+def test_the_demo_scores_each_species_on_forty_windows_or_more() -> None:
+    """Fewer positive windows would make the score of a species mostly chance."""
+    demo = load_params(ROOT / "params.yaml").demo
+    length_s = float(demo.soundscape_s)
+    plans = plan_labeled_soundscapes(demo.seed, demo.labeled_soundscapes, demo.species, length_s)
+    positives: Counter[int] = Counter()
+    for plan in plans:
+        for present in audible_species(demo.seed, plan, demo.soundscape_s // WINDOW_S):
+            positives.update(present)
+    assert min(positives[species] for species in range(demo.species)) >= 40
+
+
+def test_late_birds_sing_too() -> None:
+    """Some birds are silent at first, and every bird sings before its recording ends."""
+    silent = 0
+    for xc_id in range(40):
+        song = focal_recording(3, xc_id, (0,), (), 0, 12.0).astype(np.float64)
+        spectrum = np.abs(np.fft.rfft(song.reshape(12, SAMPLE_RATE_HZ))) ** 2
+        trill = spectrum[:, 3000:6500].sum(axis=1)  # 1 Hz per bin: the Ashen Trillfinch
+        silent += trill[:3].max() < 0.1 * trill.max()
+    assert 1 <= silent <= 12
 
 
 def test_a_soundscape_is_the_same_twice() -> None:

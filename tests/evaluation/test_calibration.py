@@ -10,7 +10,7 @@ from birdclef.evaluation.calibration import (
     calibrate_held_out,
     calibration_error,
     fit_calibration,
-    thresholds_at_precision,
+    reliability,
 )
 
 Array = npt.NDArray[np.floating]
@@ -47,8 +47,8 @@ def test_calibration_corrects_logits_that_are_off_by_a_line() -> None:
     fitted = fit_calibration(targets, p, masks, 10)
     np.testing.assert_allclose(fitted.slopes, 0.5, atol=0.05)
     np.testing.assert_allclose(fitted.offsets, -1.0, atol=0.05)
-    before = calibration_error(targets, p, masks)
-    after = calibration_error(targets, calibrate(p, fitted), masks)
+    before = calibration_error(reliability(targets, p, masks))
+    after = calibration_error(reliability(targets, calibrate(p, fitted), masks))
     assert before > 0.1 > 0.015 > after
 
 
@@ -95,20 +95,25 @@ def test_a_fold_is_calibrated_by_the_others_alone() -> None:
 def test_error_by_hand() -> None:
     p = np.array([[0.0] * 150 + [0.2] * 150]).T
     targets = np.array([[0.0] * 150 + [1.0] * 150]).T
-    assert calibration_error(targets, p, np.ones_like(p)) == pytest.approx(0.4)
-    assert calibration_error(targets, targets, np.ones_like(p)) == 0
+    assert calibration_error(reliability(targets, p, np.ones_like(p))) == pytest.approx(0.4)
+    assert calibration_error(reliability(targets, targets, np.ones_like(p))) == 0
 
 
-def test_thresholds_by_hand() -> None:
-    p = np.array([[0.9, 0.8, 0.7, 0.6, 0.6, 0.5]]).T
-    targets = np.array([[1.0, 0, 1, 1, 1, 0]]).T
-    ones = np.ones_like(p)
+def test_a_diagram_has_15_bins_of_equally_many_known_cells() -> None:
+    rng = np.random.default_rng(0)
+    p, masks = rng.random((40, 2)), np.ones((40, 2))
+    masks[:3, 0] = 0
+    targets = (np.arange(80).reshape(40, 2) % 2).astype(float)
+    found = reliability(targets, p, masks)
+    assert found.cells.tolist() == [6] * 2 + [5] * 13  # 77 cells
+    known = np.sort(p[masks > 0])
+    assert found.probability[0] == pytest.approx(known[:6].mean())
+    assert found.probability[-1] == pytest.approx(known[-5:].mean())
+    assert (found.frequency * found.cells).sum() == pytest.approx(40)  # positives, none masked
 
-    def threshold(precision: float, min_positives: int = 2) -> float:
-        return float(thresholds_at_precision(targets, p, ones, precision, min_positives)[0])
 
-    assert threshold(1.0) == pytest.approx(0.9)
-    assert threshold(0.8) == pytest.approx(0.6)  # four of five, ties counted together
-    assert threshold(0.6) == pytest.approx(0.5)
-    assert np.isnan(threshold(0.8, min_positives=5))
-    assert np.isnan(thresholds_at_precision(1 - ones, p, ones, 0.5, 0)[0])
+def test_a_diagram_of_few_cells_has_one_bin_per_cell() -> None:
+    p = np.array([[0.7, 0.2]])
+    found = reliability(np.array([[1.0, 0.0]]), p, np.ones_like(p))
+    assert [values.tolist() for values in found] == [[0.2, 0.7], [0, 1], [1, 1]]
+    assert calibration_error(reliability(p, p, 0 * p)) == 0

@@ -30,7 +30,6 @@ TINY: dict[str, dict[str, Any]] = {
     "train": {"backbone": "test_efficientnet", "batch": 4, "min_recordings": 3},
     "train_l1": {"epochs": 2},
     "train_l2": {"epochs": 2},
-    "evaluate": {"bootstraps": 20},
     "runtime": {"device": "cpu", "jobs": 1},
 }
 

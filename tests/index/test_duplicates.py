@@ -91,7 +91,17 @@ def test_the_report_names_the_preferred_first_and_turns_the_offset() -> None:
     table = rows(("A", NEWER, "a"), ("B", OWN, "a"))
     report = resolve(table, [pair("A", "B", 0.87654, -3.0)], {}).report
     assert tuple(report) == REPORT_COLUMNS
-    assert report.to_numpy().tolist() == [["B", "A", 0.877, 3.0, "dropped", "A"]]
+    assert report.dropna(axis="columns").to_dict("records") == [
+        {
+            "recording_id": "B",
+            "duplicate_id": "A",
+            "reason": "same species",
+            "similarity": 0.877,
+            "offset_s": 3.0,
+            "action": "dropped",
+            "dropped": "A",
+        }
+    ]
 
 
 def test_without_pairs_nothing_changes() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from birdclef.audio.decode import AudioError
+from birdclef.index import fingerprints
 from birdclef.index.fingerprints import (
     BIN_BITS,
     FRAME_S,
@@ -46,6 +47,16 @@ def test_a_cut_of_whole_frames_moves_the_peaks() -> None:
     assert np.isin(inside, rest).all()
 
 
+@pytest.mark.parametrize("at_once", [1, 7, 100, 300])
+def test_peaks_are_those_of_the_whole_however_long_the_blocks(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = song(4, seed=0, rate_hz=SAMPLE_RATE_HZ)
+    whole = find_peaks(sound)
+    monkeypatch.setattr(fingerprints, "_FRAMES_AT_ONCE", at_once)
+    assert np.array_equal(find_peaks(sound), whole)
+
+
 def test_silence_and_shorter_than_a_frame_have_no_peaks_or_few() -> None:
     assert not len(find_peaks(np.zeros(SAMPLE_RATE_HZ, np.float32)))
     assert len(find_peaks(tone(0.01, 2000.0, SAMPLE_RATE_HZ))) <= 10
@@ -62,6 +73,7 @@ def test_decoding_stops_at_max_s(tmp_path: Path) -> None:
     path = write(tmp_path / "a.ogg", song(25, seed=1))
     whole, part = fingerprint(path, 100.0), fingerprint(path, 12.5)
     assert (whole.length_s, part.length_s) == (pytest.approx(25, abs=0.01), 12.5)
+    assert np.array_equal(fingerprint(path).peaks, whole.peaks)
     assert 0.3 < len(part.peaks) / len(whole.peaks) < 0.7
 
 

@@ -1,7 +1,7 @@
 """No group of recordings straddles two folds, whatever the recordings."""
 
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import combinations
 from random import Random
 
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from birdclef.common.names import NO_FOLD
 from birdclef.index.folds import (
     FoldsError,
     assign_folds,
@@ -48,6 +49,15 @@ def group_of(rows: Rows, *together: tuple[str, str]) -> dict[str, str]:
     return dict(zip(ids, find_groups(table(rows), together), strict=True))
 
 
+def only_groups(rows: Rows) -> set[str]:
+    """The groups that have every recording of some species."""
+    group, groups_of = group_of(rows), defaultdict(set)
+    for recording, primary, joint, _ in rows:
+        for label in [primary, *joint.split()]:
+            groups_of[label].add(group[recording])
+    return {next(iter(groups)) for groups in groups_of.values() if len(groups) == 1}
+
+
 def belong_together(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """The rule, stated independently: takes of one id, or one species by one recordist."""
     labels = {one[1], *one[2].split()} & {other[1], *other[2].split()}
@@ -62,12 +72,14 @@ def test_folds_split_nothing_that_belongs_together(
     rows: Rows, count: int, seed: int, random: Random
 ) -> None:
     recordings = table(rows)
-    assume(find_groups(recordings).nunique() >= count)
+    only = only_groups(rows)
+    assume(len(set(group_of(rows).values()) - only) >= count)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         folds = assign_folds(recordings, count, seed)
     assert list(folds["recording_id"]) == sorted(recordings["recording_id"])
-    assert set(folds["fold"]) == set(range(count))
+    assert set(folds["fold"]) - {NO_FOLD} == set(range(count))
+    assert set(folds.loc[folds["fold"] == NO_FOLD, "group"]) == only
 
     fold = dict(zip(folds["recording_id"], folds["fold"], strict=True))
     for one, other in combinations(rows, 2):
@@ -91,7 +103,10 @@ def test_species_of_single_recordings_are_spread_evenly(
         for row in solo(f"species{i}", range(100 * i, 100 * i + size))
     ]
     folds = assign_folds(table(rows), count, seed).set_index("recording_id")["fold"]
-    for i in range(len(sizes)):
+    for i, size in enumerate(sizes):
+        if size == 1:
+            assert folds[f"XC{100 * i}"] == NO_FOLD
+            continue
         own = Counter(folds[row[0]] for row in rows if row[1] == f"species{i}")
         per_fold = [own[fold] for fold in range(count)]
         assert max(per_fold) - min(per_fold) <= 1
@@ -150,14 +165,27 @@ def test_pairs_of_unknown_recordings_are_an_error() -> None:
 
 def test_too_few_groups_are_an_error_that_names_the_key() -> None:
     rows = [(f"XC{n}", "a", "", "Ann") for n in range(9)]
-    with pytest.raises(FoldsError, match=r"folds\.count = 2 .* 9 recordings form only 1"):
+    with pytest.raises(FoldsError, match=r"folds\.count = 2 .* 9 recordings form only 0"):
         assign_folds(table(rows), 2, 0)
 
 
 @pytest.mark.filterwarnings("error")
 def test_species_may_have_fewer_recordings_than_folds() -> None:
-    rows = solo("a", range(2)) + solo("b", range(10, 11)) + solo("c", range(20, 22))
+    rows = solo("a", range(2)) + solo("b", range(10, 12)) + solo("c", range(20, 22))
     assert set(assign_folds(table(rows), 4, 0)["fold"]) == {0, 1, 2, 3}
+
+
+def test_a_species_of_one_recordist_is_held_out_by_no_fold() -> None:
+    """Else the model of its fold would learn from every clip that the species is absent."""
+    rows = [*solo("a", range(6)), ("XC10", "b", "", "Ann"), ("XC11", "b", "", "Ann")]
+    rows.append(
+        ("XC12", "a", "", "Ann")
+    )  # by the same recordist, but of a species that others have
+    folds = assign_folds(table(rows), 3, 0).set_index("recording_id")["fold"]
+    assert folds[["XC10", "XC11"]].tolist() == [NO_FOLD, NO_FOLD]
+    assert set(folds.drop(["XC10", "XC11"])) == {0, 1, 2}
+    others = assign_folds(table([row for row in rows if row[1] == "a"]), 3, 0)
+    assert folds[others["recording_id"]].tolist() == others["fold"].tolist()
 
 
 def test_the_seed_matters() -> None:

@@ -45,7 +45,10 @@ def test_soundscapes_and_windows_are_listed(folder: Path) -> None:
         ["s1", "labeled", "birdclef-2024/train_soundscapes/s1.ogg"],
         ["u1", "unlabeled", "birdclef-2024/unlabeled_soundscapes/u1.ogg"],
     ]
-    assert found.labels.to_numpy().tolist() == [["s1", 0.0, 5.0, "aaa bbb"], ["s1", 5.0, 10.0, ""]]
+    assert found.labels.to_numpy().tolist() == [
+        ["s1", 0.0, 5.0, "aaa bbb", "SSW"],
+        ["s1", 5.0, 10.0, "", "SSW"],
+    ]
     assert found.unknown_labels == 1
     assert found.set_aside.empty
     assert found.notes == ()
@@ -84,7 +87,7 @@ def test_windows_that_cannot_be_used_are_set_aside_with_their_row(folder: Path) 
         window("s1", 3, "aaa"),
         window("s1", 5, "bbb"),
     )
-    assert found.labels.to_numpy().tolist() == [["s1", 0.0, 5.0, "aaa"]]
+    assert found.labels.to_numpy().tolist() == [["s1", 0.0, 5.0, "aaa", "SSW"]]
     assert found.set_aside[["row", "reason"]].to_numpy().tolist() == [
         [3, "soundscape missing on disk"],
         [4, "seconds is not the end of a 5 s window"],
@@ -144,6 +147,12 @@ def test_a_missing_column_is_an_error(folder: Path) -> None:
     del row["birds"]
     with pytest.raises(TableError, match=r"labels\.csv lacks the columns birds"):
         load(folder, row)
+
+
+def test_a_table_without_sites_leaves_them_blank(folder: Path) -> None:
+    row = window("s1", 5, "aaa")
+    del row["site"]
+    assert load(folder, row).labels.to_numpy().tolist() == [["s1", 0.0, 5.0, "aaa", ""]]
 
 
 def test_a_folder_that_leads_out_is_an_error(folder: Path) -> None:

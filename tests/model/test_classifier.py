@@ -163,6 +163,21 @@ def test_missing_files_say_how_to_get_them(tmp_path: Path, small_params: Params)
         load_checkpoint(tmp_path / "bad.safetensors", small_params.mel, small_params.clips)
 
 
+METADATA = ["", "{", "null", "3", "[]", "{}", '{"backbone": "x"}', '{"species": ["a", "b"]}']
+METADATA += ['{"backbone": 1, "species": ["a", "b"]}', '{"backbone": "x", "species": "ab"}']
+METADATA += ['{"backbone": "x", "species": []}', '{"backbone": "x", "species": [1]}', "[" * 99999]
+
+
+@pytest.mark.parametrize("text", [None, *METADATA], ids=lambda text: str(text)[:40])
+def test_a_checkpoint_with_other_metadata_is_refused_in_a_sentence(
+    tmp_path: Path, small_params: Params, text: str | None
+) -> None:
+    path, metadata = tmp_path / "m.safetensors", None if text is None else {"birdclef": text}
+    save_file({"w": torch.zeros(1)}, path, metadata)
+    with pytest.raises(ModelError, match=r"m\.safetensors is not a checkpoint .*dvc repro"):
+        load_checkpoint(path, small_params.mel, small_params.clips)
+
+
 @pytest.mark.parametrize("pretrained", [True, False])
 def test_timm_downloads_when_asked_to(
     monkeypatch: pytest.MonkeyPatch, small_params: Params, pretrained: bool

@@ -18,17 +18,27 @@ pytestmark = pytest.mark.slow
 
 def test_every_stage_writes_its_metrics(repository: Repository) -> None:
     scores = repository.metrics("evaluate")
-    assert set(scores) == {"out_of_fold", "soundscapes", "calibration"}
     assert set(scores.pop("calibration")) == {"before", "after"}
-    for part in scores.values():
-        assert all(0 <= part[level] <= 1 for level in ("l1", "l2", "l3"))
-    levels = (repository.folder / "metrics/levels.csv").read_text().splitlines()
-    assert [line.split(",")[:2] for line in levels[1:]] == [["l1", "0"], ["l2", "0"], ["l3", "0"]]
+    none = {"species_with": 0, "species_without": 4}  # too few positives
+    assert scores.pop("thresholds") == none
+    every = ("l1", "l2", "l3")
+    levels = {name: [n for n in part if n in every] for name, part in scores.items()}
+    assert levels == {
+        "out_of_fold": ["l1"],
+        "seen_through_teachers": ["l2", "l3"],  # the demo's students learn from the mean
+        "soundscapes": ["l1", "l2", "l3"],
+    }
+    assert all(0 <= scores[section][n] <= 1 for section, names in levels.items() for n in names)
+    table = (repository.folder / "metrics/levels.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in table[1:]] == [["l1", "0"], ["l2", "0"], ["l3", "0"]]
     assert repository.metrics("export_onnx")["parity_below"] == 1e-4
     found = repository.metrics("deduplicate")
     assert (found["pairs"], found["dropped"], found["straddling_groups"]) == (2, 2, 0)
+    shared = (found["recordings_with_labeled_sound"], found["soundscapes_with_labeled_sound"])
+    assert shared == (1, 1)  # as planted in the demo
     assert repository.metrics("preprocess")["quarantined"] == 1  # the corrupt file of the demo
     shown = repository.run("birdclef", "report")
+    assert "seen through teachers" in shown
     assert "labelled soundscapes" in shown
     assert "ONNX against PyTorch" in shown
 
@@ -70,7 +80,7 @@ def _would_run(
         ("train", {"backbone": "mnasnet_100"}, "train_l1", ("demo", "index", "preprocess")),
         ("train_l2", {"pseudo_ratio": 0.5}, "train_l2", ("train_l1", "pseudo_label@round0")),
         ("pseudo_label", {"transform": "none"}, "pseudo_label", ("train_l1",)),
-        ("evaluate", {"bootstraps": 21}, "evaluate", ("train_l1", "train_l2", "pseudo_label")),
+        ("evaluate", {"group": "site"}, "evaluate", ("train_l1", "train_l2", "pseudo_label")),
     ],
 )
 def test_a_changed_param_reruns_only_the_stages_that_depend_on_it(
@@ -121,7 +131,7 @@ def test_metrics_and_plots_are_shown(repository: Repository) -> None:
     files = shown[""]["data"]
     another_round = 2  # this run has one round more than params.yaml, which adds two numbers
     shown_numbers = sum(numbers(file["data"]) for file in files.values())
-    assert shown_numbers <= 15 + another_round, "list counts under `outs` of a stage, not `metrics`"
+    assert shown_numbers <= 20 + another_round, "list counts under `outs` of a stage, not `metrics`"
     plots = json.loads(repository.run("dvc", "plots", "show", "--json"))
     assert not plots.get("errors")
     assert "file://" in repository.run("dvc", "plots", "show")
@@ -149,7 +159,7 @@ def test_a_clone_without_data_fetches_only_the_inputs_of_stages_that_run(
     copy.run("dvc", "push")
     other = copy.clone(tmp_path / "clone", tmp_path / "another-home")
     other.run("dvc", "remote", "add", "--local", "-d", "store", str(tmp_path / "remote"))
-    other.change("evaluate", bootstraps=21)
+    other.change("evaluate", min_positives=9)
     ran = stages_run(other.run("birdclef", "repro", "--pull"))
     assert "evaluate" in ran
     assert set(ran) <= {"evaluate", "export_onnx"}
@@ -186,11 +196,10 @@ def test_the_same_inputs_give_the_same_bytes_two_stages_at_once(
 def test_a_model_trained_on_everything_has_no_out_of_fold_scores(
     repository: Repository, tmp_path: Path
 ) -> None:
-    """With one fold and one round: out-of-fold scores are absent, and all other results exist."""
+    """With one full fit and one round, only the out-of-fold scores are absent."""
     shutil.copytree(repository.folder, tmp_path / "copy")
     copy = Repository(tmp_path / "copy", tmp_path / "home")
-    copy.change("train", scheme="all")
-    one = {"folds": [0], "teacher_backbones": ["default"]}
+    one = {"folds": ["full_0"], "teacher_backbones": ["default"]}
     copy.change("models", **one, rounds=[{"teachers": "l1", "students": "l2"}])
     shown = copy.run("dvc", "repro")
     assert "images/s" in shown
@@ -198,9 +207,9 @@ def test_a_model_trained_on_everything_has_no_out_of_fold_scores(
     assert set(copy.metrics("evaluate")) == {"soundscapes"}
     rows = {
         name: list(csv.DictReader((copy.folder / f"metrics/{name}.csv").open()))
-        for name in ("calibration", "levels", "species", "learning_curves")
+        for name in ("calibration", "reliability", "levels", "species", "learning_curves")
     }
-    assert rows["calibration"] == []
+    assert rows["calibration"] == rows["reliability"] == []
     assert {row["out_of_fold"] for row in rows["levels"] + rows["species"]} == {""}
     assert {row["macro_roc_auc"] for row in rows["learning_curves"]} == {""}
     metadata = json.loads(copy.run("birdclef", "model", "info", "--json"))
@@ -217,10 +226,11 @@ def test_without_labelled_soundscapes_only_their_scores_are_missing(copy: Reposi
         table.write_text(table.read_text().splitlines()[0] + "\n")
     for stage in ("evaluate", "export_onnx"):
         copy.run("python", "-m", "birdclef.stages", stage)
-    assert set(copy.metrics("evaluate")) == {"out_of_fold", "calibration"}
+    expected = {"out_of_fold", "seen_through_teachers", "calibration", "thresholds"}
+    assert set(copy.metrics("evaluate")) == expected
     levels = list(csv.DictReader((copy.folder / "metrics/levels.csv").open()))
     assert {row["soundscapes"] for row in levels} == {""}
-    assert all(row["out_of_fold"] for row in levels)
+    assert all(row["out_of_fold"] or row["seen_through_teachers"] for row in levels)
     assert "labelled soundscapes" not in copy.run("birdclef", "report")
     metadata = json.loads(copy.run("birdclef", "model", "info", "--json"))
     assert "soundscapes" not in metadata["metrics"]

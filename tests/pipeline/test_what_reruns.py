@@ -164,7 +164,10 @@ def test_an_edit_reruns_the_stages_that_depend_on_its_package(copy: Repository) 
 
     An edit of the training package re-runs no data stage.
     """
-    assert _edited(copy, "params.py", "errors.py", "progress.py", "cli/report.py") == set()
+    assert (
+        _edited(copy, "params.py", "param_types.py", "errors.py", "progress.py", "cli/report.py")
+        == set()
+    )
     (copy.folder / "src/birdclef/training/notes.txt").write_text("not code")
     assert _edited(copy) == set()
     ran = _edited(copy, "training/trainer.py")

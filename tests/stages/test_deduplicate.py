@@ -1,6 +1,7 @@
 """The stage `deduplicate` on a small data.root with copies, after `index` and `index_extra`."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from birdclef.common.recordings import COLUMNS
 from birdclef.index.folds import count_straddling
 from birdclef.index.layouts import COMPETITION, XENO_CANTO
 from birdclef.stages import deduplicate, index, index_extra
-from index_data import add_source, competition_row, touch_audio, xeno_canto_row
+from index_data import add_source, competition_row, touch_audio, write_table, xeno_canto_row
 from paths import ROOT
 from sounds import RATE_HZ, song, write
 
@@ -47,7 +48,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def outputs(workspace: Path) -> dict[str, bytes]:
-    names = [f"data/index/{name}.csv" for name in ("kept", "folds", "duplicates")]
+    tables = ("kept", "kept_soundscapes", "folds", "duplicates")
+    names = [f"data/index/{name}.csv" for name in tables]
     names += ["deduplicate.json", "kept.json", "recordings_per_species.csv"]
     return {n: (workspace / (n if "/" in n else f"metrics/{n}")).read_bytes() for n in names}
 
@@ -67,11 +69,96 @@ def test_copies_are_listed_dropped_and_joined(workspace: Path) -> None:
     assert tuple(kept) == COLUMNS
     joint = dict(zip(kept["recording_id"], kept["joint_labels"], strict=True))
     assert joint == {"XC10": "", "XC11": "b", "XC12": "", "XC20": "", "XC21": "", "XC22": "a"}
+    assert report["reason"].tolist() == ["same species", "other species", "same species"]
+    assert report["shared_s"].tolist() == [""] * 3
     metrics = json.loads((workspace / "metrics/deduplicate.json").read_text())
-    assert metrics == {"pairs": 3, "dropped": 2, "not_decoded": 1, "straddling_groups": 0}
+    assert metrics == {
+        "pairs": 3,
+        "dropped": 2,
+        "recordings_with_labeled_sound": 0,
+        "soundscapes_with_labeled_sound": 0,
+        "not_decoded": 1,
+        "straddling_groups": 0,
+    }
     summary = json.loads((workspace / "metrics/kept.json").read_text())
     assert summary["sources"][XENO_CANTO.source] == {"before": 1, "kept": 0}
     assert summary["licenses"] == {"CC BY": 6}
+
+
+@pytest.fixture
+def soundscapes(workspace: Path) -> Path:
+    """Labelled s1 and s2; u1 holds 8 s of s1, u2 nothing, and recording XC21 is 6 s of s2."""
+    competition = workspace / "data/demo" / COMPETITION.source
+    sounds = {name: song(20, seed) for seed, name in enumerate(("s1", "s2", "u1", "u2"), 50)}
+    sounds["u1"][11 * RATE_HZ :][: 8 * RATE_HZ] = 0.3 * sounds["s1"][3 * RATE_HZ :][: 8 * RATE_HZ]
+    for name, sound in sounds.items():
+        folder = "train_soundscapes" if name.startswith("s") else "unlabeled_soundscapes"
+        write(competition / folder / f"{name}.ogg", sound)
+    cut = sounds["s2"][5 * RATE_HZ + 77 : 11 * RATE_HZ]
+    write(competition / COMPETITION.audio / "b/XC21.ogg", 0.5 * cut)
+    rows = [{"audio_id": s, "site": "A", "seconds": 5, "birds": "a"} for s in ("s1", "s2")]
+    write_table(competition / "train_soundscape_labels.csv", rows)
+    index.main()
+    return workspace
+
+
+def test_sound_of_labelled_soundscapes_is_kept_out_of_training(soundscapes: Path) -> None:
+    deduplicate.main()
+    report = pd.read_csv(soundscapes / "data/index/duplicates.csv")
+    shared = report[report["shared_s"].notna()]
+    columns = ["recording_id", "duplicate_id", "reason", "action", "dropped"]
+    assert shared[columns].to_numpy().tolist() == [
+        ["s1", "u1", "soundscape with sound of a labeled soundscape", "dropped", "u1"],
+        ["s2", "XC21", "recording with sound of a labeled soundscape", "dropped", "XC21"],
+    ]
+    assert shared["shared_s"].tolist() == pytest.approx([8, 6], abs=1)
+    assert shared["start_s"].tolist() == pytest.approx([3, 5], abs=0.6)
+    assert shared["end_s"].tolist() == pytest.approx([11, 11], abs=0.6)
+    assert shared["offset_s"].tolist() == pytest.approx([-8, 5], abs=0.02)
+    kept = pd.read_csv(soundscapes / "data/index/kept.csv")
+    assert kept["recording_id"].tolist() == ["XC10", "XC11", "XC12", "XC20", "XC22"]
+    before, after = (
+        (soundscapes / f"data/index/{name}.csv").read_text().splitlines()
+        for name in ("soundscapes", "kept_soundscapes")
+    )
+    assert after == [line for line in before if not line.startswith("u1,")]
+    metrics = json.loads((soundscapes / "metrics/deduplicate.json").read_text())
+    assert (metrics["pairs"], metrics["dropped"], metrics["not_decoded"]) == (3, 2, 0)
+    assert metrics["recordings_with_labeled_sound"] == 1
+    assert metrics["soundscapes_with_labeled_sound"] == 1
+
+
+def test_what_may_be_shared_is_a_parameter(soundscapes: Path) -> None:
+    params = yaml.safe_load((soundscapes / "params.yaml").read_text())
+    params["deduplicate"]["max_shared_s"] = 7.0
+    (soundscapes / "params.yaml").write_text(yaml.safe_dump(params))
+    deduplicate.main()
+    report = pd.read_csv(soundscapes / "data/index/duplicates.csv")
+    assert report.loc[report["shared_s"].notna(), "duplicate_id"].tolist() == ["u1"]
+
+
+@pytest.mark.slow
+def test_exactly_the_planted_parts_of_the_demo_are_found(
+    workspace: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DEMO.md names each pair; the screen shows how many there are."""
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params["data"]["root"] = str(root)
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    index.main()
+    index_extra.main()
+    deduplicate.main()
+    lines = [x for x in (root / "DEMO.md").read_text().splitlines() if "of a labelled" in x]
+    planted = [[Path(name).stem for name in re.findall(r"`([^`]+)`", line)] for line in lines]
+    report = pd.read_csv(workspace / "data/index/duplicates.csv", dtype="str")
+    shared = report[report["shared_s"].notna()]
+    assert sorted(shared[["recording_id", "duplicate_id"]].to_numpy().tolist()) == sorted(planted)
+    text = "1 recordings with labeled sound, 1 soundscapes with labeled sound"
+    assert text in " ".join(capsys.readouterr().out.split())
+    for line, (_, name) in zip(lines, planted, strict=True):
+        place_s = [float(s) for s in re.findall(r"([\d.]+) to ([\d.]+) s", line)[0]]
+        (found,) = shared.loc[shared["duplicate_id"] == name, ["start_s", "end_s"]].to_numpy()
+        assert [float(s) for s in found] == pytest.approx(place_s, abs=1.1)
 
 
 def test_the_leak_report_turns_red_where_a_pair_is_parted(

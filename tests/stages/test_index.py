@@ -70,7 +70,7 @@ def test_every_output_is_written(workspace: Path, capsys: pytest.CaptureFixture[
         "recordings.csv": (",".join(COLUMNS), 24),
         "species.csv": ("species,scientific_name,common_name", 3),
         "soundscapes.csv": ("soundscape_id,kind,path", 2),
-        "soundscape_labels.csv": ("soundscape_id,start_s,end_s,labels", 1),
+        "soundscape_labels.csv": ("soundscape_id,start_s,end_s,labels,site", 1),
         "set_aside.csv": ("source,row,recording_id,reason", 0),
         "extra.csv": (",".join(COLUMNS), 3),
         "extra_set_aside.csv": ("source,row,recording_id,reason", 0),

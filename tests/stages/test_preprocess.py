@@ -70,7 +70,7 @@ class World:
         table = pd.DataFrame(self.rows, columns=columns)
         table.to_csv(self.folder / "data/index/kept.csv", index=False)
         table = pd.DataFrame([soundscape], columns=["soundscape_id", "kind", "path"])
-        table.to_csv(self.folder / "data/index/soundscapes.csv", index=False)
+        table.to_csv(self.folder / "data/index/kept_soundscapes.csv", index=False)
 
     def outputs(self) -> dict[str, bytes]:
         return _outputs(self.folder)

@@ -33,7 +33,7 @@ def _run(
         return np.broadcast_to(numbers[:, None, None], (len(teachers), count, 2))
 
     def write(*args: object) -> None:
-        written.append(np.concatenate(list(args[-1]), axis=1))  # type: ignore[call-overload]
+        written.append(np.concatenate(list(args[4]), axis=1))  # type: ignore[call-overload]
 
     monkeypatch.setattr(pseudo_label, "load_params", lambda: params)
     monkeypatch.setattr(pseudo_label, "drop_unlisted", lambda *_: None)

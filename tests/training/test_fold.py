@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from birdclef import progress
-from birdclef.common.names import INPUT_FILES
+from birdclef.common.names import INPUT_FILES, Fold
 from birdclef.dataset.labeled import LabeledData
 from birdclef.dataset.waveforms import LabeledClips
 from birdclef.model.artifacts import TrainedModel
@@ -108,7 +108,6 @@ def test_loader_processes_change_nothing(
 
 CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("train", {"backbone": "test_resnet"}),
-    ("train", {"scheme": "all"}),
     ("train", {"drop_rate": 0.5}),
     ("train", {"batch": 6}),
     ("train", {"min_recordings": 12}),
@@ -117,10 +116,10 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("train", {"div_factor": 5.0}),
     ("train", {"final_div_factor": 5.0}),
     ("train", {"weight_decay": 0.5}),
-    ("train", {"loudness_db": 6.0}),
     ("train", {"ema": 0.5}),
     ("level", {"epochs": 3}),
     ("level", {"seed": 8}),
+    ("level", {"loudness_db": 6.0}),
     ("level", {"clip_grad": None}),
     ("level", {"clip_grad": 0.01}),
     ("mixup", {"per": "batch"}),
@@ -184,14 +183,17 @@ def test_a_model_has_the_backbone_that_its_path_names(
 
 @pytest.mark.parametrize(
     ("level", "seed", "fold", "expected"),
-    [("l1", 0, 0, 2024), ("l1", 0, 3, 2027), ("l2", 0, 4, 2033), ("l2", 2, 1, 2230)],
+    [
+        *(("l1", 0, 0, 2024), ("l1", 0, 3, 2027), ("l2", 0, 4, 2033), ("l2", 2, 1, 2230)),
+        ("l1", 0, "full_1", 2024 + 51),
+    ],
 )
 def test_seeds_are_the_recipes_plus_the_fold(
     labeled: LabeledData,
     monkeypatch: pytest.MonkeyPatch,
     level: str,
     seed: int,
-    fold: int,
+    fold: Fold,
     expected: int,
 ) -> None:
     """They reach the weights and the trainer, which draws everything else from them."""

@@ -186,8 +186,8 @@ def test_the_schedule_has_as_many_steps_as_the_training(
 
 def test_a_step_learns_from_the_mixed_batch(tmp_path: Path, small_params: Params) -> None:
     """Loudness, then mixup with its targets and masks, then the masked loss."""
-    trainer = _trainer(tmp_path, small_params, loudness_db=20.0)
-    level = trainer.params.level
+    trainer = _trainer(tmp_path, small_params)
+    level = trainer.params.level.model_copy(update={"loudness_db": 20.0})
     changes = {"per": "clip", "probability": 0.6, "weight": "uniform", "min_weight": 0.2}
     mixing = level.mixup.model_copy(update=changes)
     level = level.model_copy(update={"mixup": mixing})

@@ -101,13 +101,14 @@ def _make_if_missing(task: Task, note: Path) -> Any:
 
 
 def _recall(task: Task, note: Path) -> Any | None:
-    """The result in the note; None unless the output is finished."""
+    """The result in the note; None unless the output is finished and the note is whole."""
     try:
         noted = json.loads(note.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError, RecursionError):  # RecursionError: brackets without end
         return None
-    finished = noted["key"] == task.key and noted["made"] == _stamp(task.output)
-    return noted["result"] if finished else None
+    if not isinstance(noted, dict) or noted.get("key") != task.key or "made" not in noted:
+        return None
+    return noted.get("result") if noted["made"] == _stamp(task.output) else None
 
 
 def _stamp(path: Path) -> list[int] | None:

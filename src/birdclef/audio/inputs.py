@@ -1,12 +1,11 @@
 """Read tables of audio files under data.root; refuse a cell that could lead outside it."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from birdclef.common.files import is_inside
 from birdclef.common.tables import CODE, TableError, read_table
 
 
@@ -24,7 +23,8 @@ def read_inputs(table: Path, codes: Sequence[str], root: Path) -> pd.DataFrame:
 
     Raises:
         TableError: the table is missing or lacks a column, or a row has a repeated id, a code
-            that does not match CODE, or a path that leads outside `root`.
+            that does not match CODE, or a path that is absolute or contains `..`. Links are
+            followed when the file is opened, by `find_inside`.
     """
     rows = read_table(table, [*codes, "path"], "run the stage that writes it")
     for column in codes:
@@ -32,8 +32,6 @@ def read_inputs(table: Path, codes: Sequence[str], root: Path) -> pd.DataFrame:
     _refuse(rows[codes[0]].duplicated(), rows[codes[0]], table, "is listed twice")
     not_plain = [not _is_plain(path) for path in rows["path"]]
     _refuse(not_plain, rows["path"], table, "must be relative to data.root, without ..")
-    outside = _are_outside(rows["path"], root)
-    _refuse(outside, rows["path"], table, f"is a link that points outside data.root = {root}")
     versions = pd.DataFrame([_version(root / path) for path in rows["path"]], index=rows.index)
     rows[["size", "mtime_ns"]] = versions if len(rows) else 0
     return rows[[*codes, "path", "size", "mtime_ns"]]
@@ -51,19 +49,6 @@ def _refuse(bad: Iterable[bool], cells: pd.Series, table: Path, rule: str) -> No
 def _is_plain(path: str) -> bool:
     """Whether every part is a name; an absolute path is not plain: its first part is empty."""
     return "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
-
-
-def _are_outside(paths: pd.Series, root: Path) -> list[bool]:
-    """Whether each file lies outside `root` once links are followed; resolves each folder once."""
-    folders = {path: PurePosixPath(path).parent for path in paths}
-    inside = {folder: is_inside(root / folder, root) for folder in set(folders.values())}
-
-    def is_outside(path: str) -> bool:
-        file = root / path
-        links_outside = file.is_symlink() and not is_inside(file, root)
-        return links_outside or not inside[folders[path]]
-
-    return [is_outside(path) for path in paths]
 
 
 def _version(path: Path) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from birdclef.audio.decode import AudioError, read_head_and_tail
 from birdclef.audio.quarantine import Quarantined
 from birdclef.common.arrays import Waveform
-from birdclef.common.files import replacing
+from birdclef.common.files import OutsideError, find_inside, replacing
 from birdclef.params import ClipsParams
 
 _FULL_SCALE = 32767
@@ -65,8 +65,9 @@ def pack_shard(
         _write_header(file, 0)
         for recording_id, path in recordings:
             try:
-                samples, scale = _to_16_bits(read_head_and_tail(root / path, rate, part_s))
-            except AudioError as error:
+                waveform = read_head_and_tail(find_inside(root, path), rate, part_s)
+                samples, scale = _to_16_bits(waveform)
+            except (AudioError, OutsideError) as error:
                 packed.quarantined.append(Quarantined(recording_id, path, str(error)))
                 continue
             packed_bytes = samples.tobytes()

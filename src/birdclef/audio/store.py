@@ -63,13 +63,13 @@ def store_soundscapes(root: Path, sample_rate_hz: int, jobs: int) -> tuple[int, 
     Returns:
         The number of all soundscapes, and the soundscapes that were set aside.
     """
-    table = read_inputs(INDEX / "soundscapes.csv", ("soundscape_id", "kind"), root)
+    table = read_inputs(INDEX / "kept_soundscapes.csv", ("soundscape_id", "kind"), root)
     tasks = []
     for name, kind, path, *version in table.itertuples(index=False):
         code = [containers, decode, pack_soundscapes]
         key = key_of(str(root), path, kind, version, sample_rate_hz, code=code)
         target = SOUNDSCAPES / kind / f"{name}.flac"
-        make = partial(pack_soundscapes.store_soundscape, root / path, target, sample_rate_hz)
+        make = partial(pack_soundscapes.store_soundscape, root, path, target, sample_rate_hz)
         tasks.append(Task(target, key, make))
     keep_only(SOUNDSCAPES, KINDS)
     for kind in KINDS:

@@ -21,9 +21,9 @@ def report() -> None:
     """Show the scores of the last run of the pipeline."""
     from rich import print
 
-    from birdclef.cli.report import model_lines, scores_table
+    from birdclef.cli.report import model_lines, scores_table, threshold_lines
 
-    print(scores_table(), *model_lines(), sep="\n")
+    print(scores_table(), *threshold_lines(), *model_lines(), sep="\n")
 
 
 @model_app.command()
@@ -52,7 +52,8 @@ def info(
 def export(
     out: Annotated[Path, typer.Argument(help="ONNX file to write.")],
     folds: Annotated[
-        list[int], typer.Option("--fold", help="Held-out fold; repeat the option for more.")
+        list[str],
+        typer.Option("--fold", help="Held-out fold, or full_0, ...; repeat the option for more."),
     ],
     level: Annotated[str | None, typer.Option(help="l1, l2, ... (default: the last).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed (default: the first).")] = None,
@@ -67,10 +68,11 @@ def export(
     level = params.models.rounds[-1].students if level is None else level
     seed = params.models.seeds[0] if seed is None else seed
     from birdclef.export.bundle import write_folds
+    from birdclef.model.artifacts import parse_fold
     from birdclef.model.device import prepare
 
     prepare(params.runtime)
-    write_folds(params, level, seed, folds, out)
+    write_folds(params, level, seed, [parse_fold(fold) for fold in folds], out)
 
 
 @app.command()
@@ -217,7 +219,7 @@ def rebuild(
 @app.command()
 @plain_errors()
 def docs() -> None:
-    """Update the tables of README.md and docs/ from metrics/ and code; list the changed files."""
+    """Update the tables of README.md and docs/, and the ensemble recipe; list the changed files."""
     from birdclef.cli.doc_tables import fill_all
 
     print(*fill_all(), sep="\n")

@@ -137,7 +137,7 @@ def _labels(params: Params) -> Iterator[Finding]:
         return
     labeled = load_labeled(params.clips)
     for fold in params.models.folds:
-        train, _ = labeled.split(fold, params.train.scheme)
+        train, _ = labeled.split(fold)
         missing = labeled.without_recordings(train)
         repeats = oversample(
             [labeled.primary_labels[i] for i in train], params.train.min_recordings

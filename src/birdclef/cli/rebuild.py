@@ -16,6 +16,8 @@ from birdclef.common.nested import flatten
 
 SAME, WITHIN, DIFFERENT = "same bytes", "different bytes, scores agree", "DIFFERENT"
 STALE = "OTHER CODE OR PARAMETERS WROTE DVC.LOCK"
+# These have no tolerance: a score that moves a little may give a species its threshold or take it.
+_IN_STEPS = "thresholds."
 
 
 class RebuildError(RuntimeError):
@@ -127,7 +129,8 @@ def _gap(old: Path, new: Path) -> float | None:
 
 def _numbers(path: Path) -> dict[str, float]:
     values = flatten(json.loads(path.read_text(encoding="utf-8")))
-    return {name: value for name, value in values if isinstance(value, int | float)}
+    numbers = {name: value for name, value in values if isinstance(value, int | float)}
+    return {name: value for name, value in numbers.items() if not name.startswith(_IN_STEPS)}
 
 
 def _lock(folder: Path) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,15 @@ from birdclef.common.arrays import Waveform
 from birdclef.common.names import METRICS, MODEL
 from birdclef.predict.detector import Detector
 
+_SECTIONS = {  # of evaluate.json
+    "out_of_fold": "out of fold",
+    "seen_through_teachers": "seen through teachers",
+    "soundscapes": "labelled soundscapes",
+}
+_SEEN = (
+    "Seen through teachers: the students did not train on these recordings, but some of their"
+    " teachers did, so the scores are too high."
+)
 _ORDINALS = {"l1": "first level", "l2": "second level", "l3": "third level"}
 
 
@@ -48,26 +57,49 @@ def scores_table() -> Table:
         FileNotFoundError: nothing has been evaluated yet.
     """
     scores = _read("evaluate")
-    levels = [name for name in next(iter(scores.values()), {}) if re.fullmatch(r"l\d", name)]
+    rows = {section: name for section, name in _SECTIONS.items() if section in scores}
+    names = {name for section in rows for name in scores[section]}
+    levels = sorted(name for name in names if re.fullmatch(r"l\d", name))
     table = Table(title="macro ROC-AUC")
     table.add_column(no_wrap=True)
     for level in levels:
         table.add_column(_ORDINALS.get(level, level), justify="right")
     table.add_column("difference", justify="right")
-    if "out_of_fold" in scores:
-        s = scores["out_of_fold"]
-        difference = f"{s[levels[-1]] - s[levels[0]]:+.3f}"
-        table.add_row("out of fold", *(_score(s, level) for level in levels), difference)
-    if "soundscapes" in scores:
-        s = scores["soundscapes"]
-        interval = f"{s['difference']:+.3f} [{s['low']:+.3f}, {s['high']:+.3f}]"
-        table.add_row("labelled soundscapes", *(_score(s, level) for level in levels), interval)
+    for section, name in rows.items():
+        s = scores[section]
+        table.add_row(name, *(_score(s, level) for level in levels), _difference(s, levels))
+    if "seen_through_teachers" in rows:
+        table.caption = _SEEN
     return table
 
 
 def _score(scores: dict[str, float], level: str) -> str:
+    if level not in scores:
+        return ""
     spread = f" ± {scores[f'{level}_sd']:.3f}" if f"{level}_sd" in scores else ""
     return f"{scores[level]:.3f}{spread}"
+
+
+def threshold_lines() -> list[str]:
+    """Line on the species' own thresholds, scored on data that did not choose them, if any."""
+    found = _read("evaluate").get("thresholds")
+    if found is None:
+        return []
+    count, without = found["species_with"], found["species_without"]
+    scores = [
+        f"precision {found[part]['precision']:.3f} and recall {found[part]['recall']:.3f} {where}"
+        for part, where in (("held_out", "out of fold"), ("soundscapes", "on soundscapes"))
+        if part in found
+    ]
+    return ["; ".join([f"{count} of {count + without} species have an own threshold", *scores])]
+
+
+def _difference(scores: dict[str, float], levels: list[str]) -> str:
+    """Last level minus first, with its interval if there is one; empty if either has no score."""
+    if not {levels[0], levels[-1]} <= scores.keys():
+        return ""
+    interval = f" [{scores['low']:+.3f}, {scores['high']:+.3f}]" if "low" in scores else ""
+    return f"{scores[levels[-1]] - scores[levels[0]]:+.3f}{interval}"
 
 
 def model_lines() -> list[str]:

@@ -60,8 +60,29 @@ def _sync(path: Path) -> None:
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path is inside a folder after all links are resolved."""
-    return path.resolve().is_relative_to(folder.resolve())
+    """Whether a path is inside a folder after all links are resolved.
+
+    A loop of links is where it lies, because it leads nowhere else.
+    """
+    # realpath, because Path.resolve raises RuntimeError for a loop in Python 3.11 and 3.12
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+class OutsideError(ValueError):
+    """A file is outside the folder that must contain it; the message is the reason alone."""
+
+
+def find_inside(root: Path, path: str) -> Path:
+    """Resolve a path relative to data.root right before the file is opened.
+
+    A table names files that were inside `root` when it was made; a link may have changed since.
+
+    Raises:
+        OutsideError: The file is outside `root` after all links are resolved.
+    """
+    if not is_inside(root / path, root):
+        raise OutsideError("link leaves the data folder")
+    return root / path
 
 
 def write_bytes(data: bytes, path: str | Path) -> None:

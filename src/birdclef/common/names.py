@@ -30,6 +30,9 @@ OTHER_SOUND_SUFFIXES = (
 )
 NOT_DECODED = "libsndfile does not decode this format: convert it with ffmpeg -i FILE FILE.flac"
 
+NO_FOLD = -1  # of a recording that every model trains on, so that no fold scores it
+Fold = int | str  # the fold that a model holds out, or full_0, full_1, ...: it holds out nothing
+
 Kind = Literal["unlabeled", "labeled"]  # the two kinds of soundscapes
 
 # names inside the exported file; the image is the mel spectrogram, which the networks read

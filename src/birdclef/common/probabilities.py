@@ -45,7 +45,7 @@ class Calibration(NamedTuple):
 
     curves: Curves
     thresholds: Matrix  # (species,), for raw probabilities; NaN if a species has none
-    precision: float  # share of correct detections at or above a threshold
+    precision: float  # share of correct detections for which the thresholds were chosen
 
     def to_metadata(self) -> dict[str, Any]:
         """Convert the calibration to JSON values, which `of_metadata` reads."""

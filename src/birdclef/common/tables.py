@@ -1,24 +1,53 @@
-"""CSV tables from outside the pipeline: read as text, checked on reading, never executed."""
+"""CSV tables: those from outside are checked and never executed; ours have one reader."""
 
 import ast
+import csv
 import warnings
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from birdclef.common.text import unguard
 
-CODE = r"[A-Za-z0-9_-]+"  # a species code or recording id; always safe as part of a path
+# A species code or recording id; always safe as part of a path. File systems allow 255 bytes per
+# name, and what we add to a code (suffixes, process ids) takes up to 40 of them.
+CODE = r"[A-Za-z0-9_-]{1,200}"
 MAX_LIST_CHARS = 10_000  # longest cell that is parsed as a list; real cells are below 2,000
+
+SHORT_ROW = "fewer cells than the header"
+LONG_ROW = "more cells than the header"
+JOINED_ROWS = "an odd quote joins it with the rows below"
+FAULTS = (SHORT_ROW, LONG_ROW, JOINED_ROWS)  # of a row; its cells may stand in wrong columns
 
 
 class TableError(ValueError):
     """A table is missing or malformed; the message names the file and the way out."""
 
 
+class CheckedTable(NamedTuple):
+    """A table from outside, and the fault of each row."""
+
+    rows: pd.DataFrame  # text
+    faults: pd.Series  # one of FAULTS, or "" for a sound row; the index is that of `rows`
+
+
 def read_table(path: Path, required: Sequence[str], hint: str = "") -> pd.DataFrame:
-    """Read a CSV file as stripped text.
+    """Read a CSV file as `read_checked` does, but refuse a table with a faulty row.
+
+    Raises:
+        TableError: As in `read_checked`, or a row is faulty.
+    """
+    rows, faults = read_checked(path, required, hint)
+    for row, fault in faults[faults != ""].items():
+        raise TableError(f"{path} row {row}: {fault}; correct the row")
+    return rows
+
+
+def read_checked(path: Path, required: Sequence[str], hint: str = "") -> CheckedTable:
+    """Read a CSV file as stripped text, and find the rows that cannot be trusted.
 
     Args:
         path: The file.
@@ -30,33 +59,92 @@ def read_table(path: Path, required: Sequence[str], hint: str = "") -> pd.DataFr
         that a spreadsheet shows: the header is row 1.
 
     Raises:
-        TableError: The file is missing, is not a CSV table in UTF-8, or lacks a required column.
+        TableError: The file is missing, no regular file or no CSV table in UTF-8, has two columns
+            of one name, or lacks a required column.
     """
+    header, *records = _read_records(path, hint)
+    header = [unguard(name) for name in header]
+    _check_header(path, header, required)
+    width = max((i for i, name in enumerate(header, start=1) if name), default=0)
+    filled = {n: cells for n, cells in enumerate(records, start=2) if any(map(str.strip, cells))}
+    index = pd.Index(list(filled), dtype="int64")
+    columns = {
+        name: pd.Series([_clean(cells, i) for cells in filled.values()], index, dtype="str")
+        for i, name in enumerate(header)
+        if name
+    }
+    faults = pd.Series([_fault(cells, width) for cells in filled.values()], index, dtype="str")
+    return CheckedTable(pd.DataFrame(columns, index), faults)
+
+
+def _read_records(path: Path, hint: str) -> list[list[str]]:
+    """The cells of each record, the header included; not by pandas, which fills up short rows."""
+    if path.exists() and not path.is_file():  # to open a named pipe would wait forever
+        raise TableError(f"{path} is no regular file; put a CSV table in its place")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            table = pd.read_csv(
-                path,
-                dtype=str,
-                keep_default_na=False,  # "NA" and "null" are ordinary text
-                skip_blank_lines=False,  # blank lines count in the row numbers
-                index_col=False,
-            )
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            records = list(csv.reader(file))
+        if not records:
+            raise ValueError("it is empty")
     except FileNotFoundError:
         raise TableError(f"{path} not found{hint and '; '}{hint}") from None
-    except (ValueError, pd.errors.ParserWarning, OSError) as error:  # ParserError is a ValueError
+    except (ValueError, csv.Error, OSError) as error:
         raise TableError(f"{path} is not a readable CSV table in UTF-8: {error}") from None
-    table = table.rename(columns=unguard)
-    missing = [name for name in required if name not in table.columns]
+    return records
+
+
+def _clean(cells: Sequence[str], i: int) -> str:
+    """A cell without blanks around it and without the guard of `write_csv`, "" if it is absent."""
+    return unguard(cells[i].strip()) if i < len(cells) else ""
+
+
+def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
+    twice = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
+    if twice:
+        raise TableError(
+            f"{path} has several columns named {', '.join(twice)}, and any choice among them would"
+            " be a guess; rename or remove all but one"
+        )
+    missing = [name for name in required if name not in header]
     if missing:
         raise TableError(
-            f"{path} lacks the columns {', '.join(missing)};"
-            f" its columns are {', '.join(map(str, table.columns))}"
+            f"{path} lacks the columns {', '.join(missing)}; its columns are {', '.join(header)}"
         )
-    table.index += 2
-    table = table.fillna("")  # rows shorter than the header
-    table = table[(table != "").any(axis=1)]
-    return pd.DataFrame({name: table[name].str.strip().map(unguard) for name in table})
+
+
+def _fault(cells: Sequence[str], width: int) -> str:
+    """Find the fault of a row of a table with `width` columns: one of FAULTS, or "".
+
+    A quote without its partner swallows all text up to the next odd quote. Between both lie the
+    rest of one row and the start of another: with the same number of columns in all rows, that is
+    a line break and at least as many commas as one row has. A remark of several lines has fewer.
+    """
+    commas = max(1, width - 1)
+    if any(cell.count(",") >= commas and ("\n" in cell or "\r" in cell) for cell in cells):
+        return JOINED_ROWS
+    if len(cells) < width:
+        return SHORT_ROW
+    return LONG_ROW if any(map(str.strip, cells[width:])) else ""
+
+
+def read_own(path: str | Path, **types: Any) -> pd.DataFrame:
+    """Read a table that a stage has written with `write_csv`.
+
+    Args:
+        path: The file.
+        types: Columns that are no plain text: int, float or "category". Every other column is
+            text, so that an id such as NA, null or 007 comes back as it was.
+
+    Returns:
+        The table. Empty cells are NaN in columns of float and "" in columns of text.
+    """
+    dtype = defaultdict(lambda: str, types)
+    empty = {name: [""] for name, type_ in types.items() if type_ is float}
+    table = pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values=empty)
+    table = table.rename(columns=unguard)
+    for name in table.columns[table.dtypes.map(lambda dtype: dtype.kind == "O")]:
+        table[name] = table[name].map(unguard)
+    return table
 
 
 def to_numbers(cells: pd.Series) -> pd.Series:

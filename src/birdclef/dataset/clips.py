@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from birdclef.common.arrays import Waveform
 from birdclef.common.lengths import stored_samples
+from birdclef.common.tables import read_own
 from birdclef.params import ClipsParams
 
 
@@ -25,8 +25,8 @@ class ClipStore:
     def __init__(self, folder: Path, clips: ClipsParams) -> None:
         self.folder = folder
         self._samples_per_end = stored_samples(clips)
-        text = {"recording_id": str, "shard": str}  # a species code may be "nan"
-        index = pd.read_csv(folder / "index.csv", dtype=text, keep_default_na=False)
+        types = {"offset": int, "length": int, "scale": float, "crc32": int}
+        index = read_own(folder / "index.csv", **types)
         self._rows = {row[0]: row[1:] for row in index.itertuples(index=False, name=None)}
         self._shards: dict[str, npt.NDArray[np.int16]] = {}
 

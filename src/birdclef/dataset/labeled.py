@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from birdclef.common.arrays import Indices
-from birdclef.common.names import CLIPS, INDEX
+from birdclef.common.names import CLIPS, INDEX, Fold
 from birdclef.common.recordings import read_recordings, read_species
+from birdclef.common.tables import read_own
 from birdclef.dataset.clips import ClipStore
 from birdclef.dataset.labels import targets_and_masks
 from birdclef.dataset.waveforms import LabeledClips
-from birdclef.params import ClipsParams, ParamsError, Scheme
+from birdclef.params import ClipsParams, ParamsError
 
 
 class LabeledData(NamedTuple):
@@ -20,20 +20,22 @@ class LabeledData(NamedTuple):
 
     clips: LabeledClips
     primary_labels: list[str]
-    folds: Indices
+    folds: Indices  # (recording,), from 0; -1: no fold holds it out
     species: list[str]
 
-    def split(self, fold: int, scheme: Scheme) -> tuple[Indices, Indices]:
+    def split(self, fold: Fold) -> tuple[Indices, Indices]:
         """Split the recordings into training and validation.
 
+        Args:
+            fold: the fold to hold out; full_0, full_1, ... hold out nothing.
+
         Returns:
-            Positions to train on and positions to validate on. Scheme `all` trains on every
-            recording and validates on none.
+            Positions to train on and positions to validate on.
 
         Raises:
-            ParamsError: the scheme is `grouped` and one of the two parts is empty.
+            ParamsError: a fold is held out, and one of the two parts is empty.
         """
-        if scheme == "all":
+        if isinstance(fold, str):
             return np.arange(len(self.folds)), np.zeros(0, np.int64)
         held_out = self.folds == fold
         if held_out.all() or not held_out.any():
@@ -53,7 +55,7 @@ class LabeledData(NamedTuple):
 def load_labeled(clips: ClipsParams, index: Path = INDEX, store: Path = CLIPS) -> LabeledData:
     """Load the labelled recordings that preprocessing could decode, sorted by id."""
     recordings = read_recordings(index / "kept.csv")
-    folds = pd.read_csv(index / "folds.csv", dtype={"recording_id": str})
+    folds = read_own(index / "folds.csv", fold=int)
     recordings = recordings.merge(folds, on="recording_id", validate="one_to_one")
     clip_store = ClipStore(store, clips)
     stored = np.array([r in clip_store for r in recordings["recording_id"]], dtype=bool)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from birdclef.common.arrays import Matrix
+from birdclef.common.tables import read_own
 from birdclef.params import ParamsError
 
 
@@ -69,8 +70,7 @@ def label_windows(windows: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 
 def read_labels(path: Path) -> pd.DataFrame:
     """Read the table of soundscape labels that the stage index wrote."""
-    text = {"soundscape_id": str, "labels": str}
-    return pd.read_csv(path, dtype=text, keep_default_na=False)
+    return read_own(path, start_s=float, end_s=float)
 
 
 def window_targets(labeled: pd.DataFrame, species: list[str]) -> Matrix:

@@ -1,6 +1,4 @@
-"""Macro ROC-AUC as BirdCLEF scores it, and the confidence interval of a difference."""
-
-from collections.abc import Sequence
+"""Macro ROC-AUC as BirdCLEF scores it."""
 
 import numpy as np
 from scipy.stats import rankdata
@@ -36,44 +34,3 @@ def macro_roc_auc(targets: Matrix, scores: Matrix, masks: Matrix | None = None) 
     per_species = roc_auc_per_species(targets, scores, masks)
     scored = per_species[~np.isnan(per_species)]
     return float(scored.mean()) if len(scored) else float("nan")
-
-
-def bootstrap_difference(
-    targets: Matrix,
-    before: Sequence[Matrix],
-    after: Sequence[Matrix],
-    groups: Sequence[str],
-    n_resamples: int,
-    seed: int,
-) -> tuple[float, float]:
-    """95 % bootstrap interval of a difference in macro ROC-AUC, `after` minus `before`.
-
-    Whole soundscapes are resampled, not single windows, because windows of one soundscape are
-    alike.
-
-    Args:
-        targets: (row, species), 0 or 1.
-        before, after: Scores, one (row, species) matrix per training seed. Each ROC-AUC is
-            averaged over these seeds.
-        groups: (row,), the soundscape of each row.
-        n_resamples: Number of resamples. Each draws as many groups as there are, with
-            replacement.
-        seed: Seed of the resampling.
-
-    Returns:
-        Lower and upper bound: the 2.5th and 97.5th percentiles.
-    """
-    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
-    rows_of = [np.flatnonzero(group_of == i) for i in range(len(names))]
-    rng = np.random.default_rng(seed)
-    differences = []
-    for _ in range(n_resamples):
-        drawn = rng.integers(0, len(names), len(names))
-        rows = np.concatenate([rows_of[i] for i in drawn])
-        means = [
-            np.mean([macro_roc_auc(targets[rows], scores[rows]) for scores in scores_per_seed])
-            for scores_per_seed in (before, after)
-        ]
-        differences.append(means[1] - means[0])
-    low, high = np.nanpercentile(differences, [2.5, 97.5])
-    return float(low), float(high)

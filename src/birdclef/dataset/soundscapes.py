@@ -13,6 +13,7 @@ import soundfile
 from birdclef.common.arrays import Waveform
 from birdclef.common.lengths import clip_samples
 from birdclef.common.names import SOUNDSCAPES, Kind
+from birdclef.common.tables import read_own
 from birdclef.params import ClipsParams
 
 
@@ -42,6 +43,4 @@ def read_window(path: Path, start_s: float, clips: ClipsParams) -> Waveform:
 
 def read_windows(kind: Kind, clips: ClipsParams, store: Path = SOUNDSCAPES) -> pd.DataFrame:
     """List the windows of the stored soundscapes of one kind, as `windows` does."""
-    table = pd.read_csv(store / f"{kind}.csv", dtype={"soundscape_id": str}, keep_default_na=False)
-    # pandas cannot infer a number type from an empty table
-    return windows(table.astype({"samples": "int64"}), clips)
+    return windows(read_own(store / f"{kind}.csv", samples=int), clips)

@@ -17,6 +17,7 @@ from birdclef.demo.recordings import (
     Planner,
     Take,
     plan_competition,
+    plan_cut_take,
     plan_extras,
 )
 from birdclef.demo.scenes import (
@@ -28,6 +29,7 @@ from birdclef.demo.scenes import (
     plan_soundscape,
     soundscape,
 )
+from birdclef.demo.shared import Part, plan_cut, plan_middle, put_into, render_part
 from birdclef.demo.sounds import write_sound, write_take
 from birdclef.demo.species import SPECIES, VISITOR
 from birdclef.demo.synthesis import SAMPLE_RATE_HZ, stream
@@ -46,30 +48,38 @@ class SoundscapePlan:
     index: int
     songs: list[Song]
     length_s: float
+    part: Part | None = None  # of a labelled soundscape, which this one holds
 
 
 def plan_soundscapes(params: DemoParams) -> list[SoundscapePlan]:
-    """Plan all soundscapes: first the labelled ones, then the unlabelled ones."""
+    """Plan all soundscapes: first the labelled ones, then the unlabelled ones.
+
+    One more unlabelled soundscape, the last, holds a part of the first labelled one.
+    """
     rng = stream(params.seed, "soundscape names")
     n_labeled, n_unlabeled = params.labeled_soundscapes, params.unlabeled_soundscapes
-    names = 10_000 + rng.permutation(80_000)[: n_labeled + n_unlabeled]
+    names = 10_000 + rng.permutation(80_000)[: n_labeled + n_unlabeled + 1]
     length_s = float(params.soundscape_s)
     labeled = plan_labeled_soundscapes(params.seed, n_labeled, params.species, length_s)
     plans = [
         SoundscapePlan(f"train_soundscapes/{name}.ogg", "labeled", i, songs, length_s)
         for i, (name, songs) in enumerate(zip(names, labeled, strict=False))
     ]
-    for i, name in enumerate(names[n_labeled:]):
+    for i, name in enumerate(names[n_labeled:-1]):
         short_s = round(length_s * SHORTER.get(i % 16, 1.0), 1)
         songs = plan_soundscape(params.seed, "unlabeled", i, params.species, short_s)
         path = f"unlabeled_soundscapes/{name}.ogg"
         plans.append(SoundscapePlan(path, "unlabeled", i, songs, short_s))
-    return plans
+    songs = plan_soundscape(params.seed, "unlabeled", n_unlabeled, params.species, length_s)
+    path, part = f"unlabeled_soundscapes/{names[-1]}.ogg", plan_middle(0, labeled[0], length_s)
+    return [*plans, SoundscapePlan(path, "unlabeled", n_unlabeled, songs, length_s, part)]
 
 
 def write_soundscape(root: Path, plan: SoundscapePlan, seed: int) -> None:
     sound = soundscape(seed, plan.kind, plan.index, plan.songs, plan.length_s)
-    write_sound(root / COMPETITION / plan.path, sound, SAMPLE_RATE_HZ)
+    if plan.part:
+        sound = put_into(sound, render_part(seed, plan.part))
+    write_sound(root / COMPETITION / plan.path, sound, SAMPLE_RATE_HZ, 0.9 if plan.part else None)
 
 
 def window_labels(plan: SoundscapePlan, seed: int) -> list[dict[str, Any]]:
@@ -102,7 +112,7 @@ def write_soundscape_tables(root: Path, plans: list[SoundscapePlan], params: Dem
     write_csv(pd.DataFrame(submission), root / COMPETITION / "sample_submission.csv", None)
 
 
-def describe(takes: list[Take]) -> str:
+def describe(takes: list[Take], plans: list[SoundscapePlan]) -> str:
     """Text of the demo's description: what it is, and which files have which quirk."""
 
     def files(*chosen: Take) -> str:
@@ -127,6 +137,7 @@ def describe(takes: list[Take]) -> str:
         f"- The same audio twice, re-encoded: {files(original, copy)}",
         f"- An excerpt of {excerpt.length_s:g} s of a longer recording: {files(whole, excerpt)}",
         f"- One id under two species, both heard: {files(*shared_id)}",
+        *_describe_parts(takes, plans),
         f"- Corrupt: {files(*by_state['corrupt'])}",
         f"- Empty: {files(*by_state['empty'])}",
         f"- Listed, but not on disk: {files(*by_state['missing'])}",
@@ -135,6 +146,18 @@ def describe(takes: list[Take]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _describe_parts(takes: list[Take], plans: list[SoundscapePlan]) -> list[str]:
+    """One line for each file that holds a part of a labelled soundscape."""
+    parts = {f"{COMPETITION}/{plan.path}": plan.part for plan in plans}
+    parts |= {take.path: take.part for take in takes}
+    return [
+        f"- {part.start_s:g} to {part.end_s:g} s of a labelled soundscape, softer:"
+        f" `{COMPETITION}/{plans[part.index].path}`, `{path}`"
+        for path, part in parts.items()
+        if part
+    ]
 
 
 def start_afresh(root: Path) -> None:
@@ -160,12 +183,14 @@ def write_demo(root: Path, params: DemoParams, jobs: int) -> None:
     Raises:
         FileExistsError: `root` holds files that the demo did not write.
     """
-    planner = Planner(params)
+    planner, plans = Planner(params), plan_soundscapes(params)
     takes = plan_competition(planner)
     takes += plan_extras(planner, takes)
-    plans = plan_soundscapes(params)
+    labeled = [plan.songs for plan in plans if plan.kind == "labeled"]
+    cut = plan_cut(params.seed, labeled, float(params.soundscape_s))
+    takes.append(plan_cut_take(planner, cut))
     start_afresh(root)
-    (root / DESCRIPTION).write_text(describe(takes), encoding="utf-8")
+    (root / DESCRIPTION).write_text(describe(takes, plans), encoding="utf-8")
     write_tables(root, takes, params.seed)
     write_taxonomy(root)
     write_soundscape_tables(root, plans, params)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from birdclef.demo.shared import Part
 from birdclef.demo.species import SPECIES, VISITOR
 from birdclef.demo.synthesis import SAMPLE_RATE_HZ, stream
 from birdclef.params import DemoParams
@@ -54,6 +55,7 @@ class Take:
     Attributes:
         xc_id: the id of the recording, except for the duplicate and the excerpt.
         excerpt_s: start and end of the part that is stored; None if all of it is stored.
+        part: the part of a labelled soundscape that is stored instead of the recording.
         state: "sound" for a good file, otherwise "corrupt", "empty" or "missing".
     """
 
@@ -65,6 +67,7 @@ class Take:
     channels: int = 1
     state: str = "sound"
     excerpt_s: tuple[float, float] | None = None
+    part: Part | None = None
 
     @property
     def length_s(self) -> float:
@@ -183,6 +186,18 @@ def _excerpt(planner: Planner, usual: list[Recording]) -> Take:
     code = SPECIES[whole.species[0]].code
     excerpt_s = (start_s, start_s + length_s)
     return Take(XENO_CANTO, code, next(planner.xc_ids), whole, excerpt_s=excerpt_s)
+
+
+def plan_cut_take(planner: Planner, part: Part) -> Take:
+    """A part of a labelled soundscape, in Xeno-Canto as a recording of its commonest species."""
+    main, others = part.species[0], part.species[1:]
+    recording = replace(
+        planner.recording(main),
+        secondary=others,
+        listed=others,
+        length_s=part.end_s - part.start_s,
+    )
+    return Take(XENO_CANTO, SPECIES[main].code, recording.xc_id, recording, part=part)
 
 
 def _with_formats(takes: list[Take]) -> list[Take]:

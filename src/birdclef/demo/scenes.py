@@ -35,8 +35,9 @@ from birdclef.demo.synthesis import (
 
 WINDOW_S = 5
 
-# Focal recordings: the bird is near, and the recordist chose the moment.
-FOCAL_SNR_DB = (10.0, 34.0)  # bird relative to the background
+# Focal recordings: the bird is near, and the recordist chose the moment, though often too early.
+FOCAL_SNR_DB = (-4.0, 26.0)  # bird relative to the background
+FOCAL_LATE_SHARE = 0.2  # share of recordings whose bird starts to sing at any time, not at once
 FOCAL_SLOPE_DB = (-7.0, -1.0)  # slope of the background per octave
 FOCAL_WIND_DB = (-20.0, 6.0)  # wind relative to the rest of the background
 FOCAL_INSECT_SHARE = 0.15  # share of recordings with insects
@@ -53,7 +54,7 @@ AUDIBLE_DB = 7.0  # a song counts as present in a window if its SNR is at least 
 AUDIBLE_S = 0.6  # ... and the window holds this many seconds, or half, of its syllables
 REVERB_S = (0.3, 0.8)  # time to fall by 60 dB, one value per site
 REVERB_SHARE = (0.25, 0.8)  # share of a song's energy, for the nearest and farthest bird
-BIRDS_PER_MINUTE = (3.0, 6.0)
+BIRDS_PER_MINUTE = (4.0, 8.0)
 BOUT_S = (8.0, 30.0)  # how long a bird keeps singing
 RECORDER_TILT_DB = -1.5  # per octave
 RECORDER_LOW_PASS_HZ = 10_000.0
@@ -66,7 +67,9 @@ SITES = 4
 def _sing_on(voice: Voice, length_s: float, rng: Generator) -> Sound:
     """One bird that sings phrase after phrase; root mean square 1 without the silences."""
     song = np.zeros(round(length_s * SAMPLE_RATE_HZ), np.float32)
-    start = round(rng.uniform(0.0, 1.0) * SAMPLE_RATE_HZ)
+    is_late = rng.uniform() < FOCAL_LATE_SHARE
+    latest_s = max(1.0, length_s - 2.0) if is_late else 1.0
+    start = round(rng.uniform(0.0, latest_s) * SAMPLE_RATE_HZ)
     while start < len(song):
         phrase = sing(compose_phrase(voice, rng))
         part = song[start : start + len(phrase)]

@@ -9,6 +9,7 @@ import soxr
 
 from birdclef.demo.recordings import Take
 from birdclef.demo.scenes import focal_recording
+from birdclef.demo.shared import render_part
 from birdclef.demo.synthesis import SAMPLE_RATE_HZ, Sound, stream
 
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -78,9 +79,11 @@ def write_take(root: Path, take: Take, seed: int) -> None:
         write_sound(path, _take_sound(take, seed), take.rate_hz, 0.9 if take.reencoded else None)
 
 
-def _take_sound(take: Take, seed: int) -> Sound:
+def _whole_sound(take: Take, seed: int) -> Sound:
+    if take.part:
+        return render_part(seed, take.part)
     recording = take.recording
-    sound = focal_recording(
+    return focal_recording(
         seed,
         recording.xc_id,
         recording.species,
@@ -88,6 +91,10 @@ def _take_sound(take: Take, seed: int) -> Sound:
         recording.recordist,
         recording.length_s,
     )
+
+
+def _take_sound(take: Take, seed: int) -> Sound:
+    sound = _whole_sound(take, seed)
     if take.excerpt_s:
         start, end = (round(s * SAMPLE_RATE_HZ) for s in take.excerpt_s)
         sound = sound[start:end]

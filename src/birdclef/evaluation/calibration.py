@@ -6,11 +6,12 @@ recordings contain more song than soundscapes. A calibrated 0.9 is therefore clo
 than a raw 0.9, but it is not a guarantee.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
-from sklearn.metrics import precision_recall_curve
 
 from birdclef.common.arrays import Matrix
 from birdclef.common.probabilities import Curves, calibrate, logit
@@ -93,44 +94,31 @@ def calibrate_held_out(
     return calibrated
 
 
-def calibration_error(targets: Matrix, probabilities: Matrix, masks: Matrix) -> float:
-    """Mean distance between probability and frequency, over bins of equally many cells.
+class Reliability(NamedTuple):
+    """A reliability diagram: one point per bin, in ascending order of probability."""
+
+    probability: Matrix  # (bin,), mean over the cells of a bin
+    frequency: Matrix  # (bin,), share of cells whose species is present
+    cells: npt.NDArray[np.integer]  # (bin,)
+
+
+def reliability(targets: Matrix, probabilities: Matrix, masks: Matrix) -> Reliability:
+    """Compare probability and frequency in bins of equally many cells.
+
+    The bins have equally many cells because most probabilities are near 0.
 
     Args:
         targets, probabilities, masks: (row, species); masked cells do not count.
-
-    Returns:
-        0 (perfect) .. 1. Bins have equally many cells because most probabilities are near 0.
     """
     known = masks > 0
     order = probabilities[known].argsort(kind="stable")
     sorted_p, sorted_t = probabilities[known][order], targets[known][order]
-    parts = np.array_split(np.arange(len(order)), _BINS)
-    gaps = [len(i) * abs(sorted_p[i].mean() - sorted_t[i].mean()) for i in parts if len(i)]
-    return float(np.sum(gaps) / max(1, len(order)))
+    bins = [cells for cells in np.array_split(np.arange(len(order)), _BINS) if len(cells)]
+    means = [[values[cells].mean() for cells in bins] for values in (sorted_p, sorted_t)]
+    return Reliability(np.array(means[0]), np.array(means[1]), np.array([len(x) for x in bins]))
 
 
-def thresholds_at_precision(
-    targets: Matrix, probabilities: Matrix, masks: Matrix, precision: float, min_positives: int
-) -> Matrix:
-    """Find the lowest threshold of each species at which detections reach a precision.
-
-    Args:
-        targets, probabilities, masks: (row, species), out of fold.
-        precision: 0..1, share of correct detections among all at or above the threshold.
-        min_positives: a species with fewer positive rows gets no threshold.
-
-    Returns:
-        (species,), NaN where there are too few rows or no threshold reaches the precision.
-    """
-    found = np.full(targets.shape[1], np.nan)
-    for s in range(targets.shape[1]):
-        known = masks[:, s] > 0
-        target, p = targets[known, s], probabilities[known, s]
-        if not target.any() or target.sum() < min_positives:
-            continue
-        reached, _, thresholds = precision_recall_curve(target, p)  # in ascending order
-        good = thresholds[reached[:-1] >= precision]
-        if len(good):
-            found[s] = good[0]
-    return found
+def calibration_error(curve: Reliability) -> float:
+    """Mean distance between probability and frequency over all cells: 0 (perfect) .. 1."""
+    gaps = np.abs(np.subtract(curve.probability, curve.frequency))
+    return float((gaps * curve.cells).sum() / max(1, np.sum(curve.cells)))

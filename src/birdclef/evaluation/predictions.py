@@ -1,10 +1,10 @@
-"""Predictions of each level: out of fold, and on the labelled soundscapes."""
+"""Predictions of each level: of held-out recordings, and of labelled soundscapes."""
 
-from birdclef.common.names import INDEX
+import pandas as pd
+
 from birdclef.common.probabilities import sigmoid
 from birdclef.dataset.labeled import LabeledData
-from birdclef.dataset.labels import label_windows, read_labels, window_targets
-from birdclef.dataset.soundscapes import read_windows
+from birdclef.dataset.labels import window_targets
 from birdclef.dataset.waveforms import SoundscapeWindows
 from birdclef.evaluation.scores import Scored
 from birdclef.model.artifacts import (
@@ -36,7 +36,9 @@ def out_of_fold(repeats: Repeats, labeled: LabeledData) -> dict[str, Scored]:
     row_of = {name: row for row, name in enumerate(labeled.clips.recording_ids)}
     scored = {}
     for level, seeds in repeats.items():
-        predictions = [read_out_of_fold(models) for models in seeds]
+        predictions = [
+            read_out_of_fold([m for m in models if isinstance(m.fold, int)]) for models in seeds
+        ]
         rows = [row_of[name] for name in predictions[0].recording_ids]
         probabilities = [p.probabilities for p in predictions]
         targets, masks = labeled.clips.targets[rows], labeled.clips.masks[rows]
@@ -45,18 +47,21 @@ def out_of_fold(repeats: Repeats, labeled: LabeledData) -> dict[str, Scored]:
 
 
 def on_soundscapes(
-    repeats: Repeats, species: list[str], mel: MelParams, clips: ClipsParams, runtime: RuntimeParams
-) -> tuple[list[str], dict[str, Scored]]:
-    """Predict the labelled windows with each level; also returns the soundscape of each window."""
-    windows = read_windows("labeled", clips)
-    labeled = label_windows(windows, read_labels(INDEX / "soundscape_labels.csv"))
-    if labeled.empty:
-        return [], {}
-    device, targets = prepare(runtime), window_targets(labeled, species)
-    dataset = SoundscapeWindows(labeled, "labeled", clips)
+    windows: pd.DataFrame,
+    repeats: Repeats,
+    species: list[str],
+    mel: MelParams,
+    clips: ClipsParams,
+    runtime: RuntimeParams,
+) -> dict[str, Scored]:
+    """Predict labelled windows with each level; no level if there are no windows."""
+    if windows.empty:
+        return {}
+    device, targets = prepare(runtime), window_targets(windows, species)
+    dataset = SoundscapeWindows(windows, "labeled", clips)
     scored = {}
     for level, seeds in repeats.items():
         ensembles = [load_ensemble(models, mel, clips) for models in seeds]
         logits = [predict_logits(e, dataset, device, runtime) for e in ensembles]
         scored[level] = Scored(targets, [sigmoid(each).mean(axis=0) for each in logits])
-    return labeled["soundscape_id"].tolist(), scored
+    return scored

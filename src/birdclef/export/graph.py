@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from birdclef.common.files import write_bytes
 from birdclef.common.lengths import clip_samples
 from birdclef.common.names import IMAGE, INPUT, METADATA, OUTPUT
-from birdclef.dataset.metrics import macro_roc_auc
 from birdclef.export.backbone import exportable
 from birdclef.export.mel import ExportableLogMel
 from birdclef.model.classifier import Ensemble
@@ -135,43 +134,25 @@ def both_probabilities(
     return np.concatenate(expected), np.concatenate(found)
 
 
-def parity(
-    ensemble: Ensemble,
-    graph: onnx.ModelProto,
-    waveforms: npt.NDArray[np.float32],
-    targets: npt.NDArray[np.float32],
-) -> dict[str, float]:
-    """Measure how far the exported model is from PyTorch.
+def parity(ensemble: Ensemble, graph: onnx.ModelProto, waveforms: npt.NDArray[np.float32]) -> float:
+    """Largest absolute difference of a probability between PyTorch and the exported model.
 
     Args:
         ensemble, graph: the same model, in PyTorch and as an ONNX graph.
-        waveforms: (clip, sample), real clips first.
-        targets: (real clip, species), 0 or 1; the other clips have no known truth.
-
-    Returns:
-        `parity`, the largest absolute difference of a probability, and `auc_parity`, the absolute
-        difference of macro ROC-AUC on the clips whose truth is known.
+        waveforms: (clip, sample).
     """
     expected, found = both_probabilities(ensemble, graph, waveforms)
-    known = len(targets)
-    scores = [macro_roc_auc(targets, p[:known]) for p in (expected, found)]
-    difference = 0.0 if np.isnan(scores[0]) else abs(scores[1] - scores[0])
-    return {"parity": float(np.abs(found - expected).max()), "auc_parity": difference}
+    return float(np.abs(found - expected).max())
 
 
-def require_parity(found: Mapping[str, float], max_difference: float, max_auc: float) -> None:
-    """Refuse a graph whose results differ too much from PyTorch's.
+def require_parity(difference: float, limit: float) -> None:
+    """Refuse a graph whose probabilities differ too much from PyTorch's.
 
     Raises:
-        ParityError: a difference is above its limit; the message names the limit and its key.
+        ParityError: the difference is above its limit; the message names the limit and its key.
     """
-    rules = (
-        ("parity", "in a probability", "max_difference", max_difference),
-        ("auc_parity", "in macro ROC-AUC", "max_auc_difference", max_auc),
-    )
-    for name, what, key, limit in rules:
-        if not found[name] <= limit:  # NaN is refused too
-            raise ParityError(
-                f"ONNX and PyTorch differ by {found[name]:.2g} {what}, more than"
-                f" export_onnx.{key} = {limit:g} allows"
-            )
+    if not difference <= limit:  # NaN is refused too
+        raise ParityError(
+            f"ONNX and PyTorch differ by {difference:.2g} in a probability, more than"
+            f" export_onnx.max_difference = {limit:g} allows"
+        )

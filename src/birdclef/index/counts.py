@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from birdclef.common.names import NO_FOLD
+from birdclef.common.text import printable
 from birdclef.index.layouts import COMPETITION, SOURCES
 from birdclef.index.soundscapes import Soundscapes
 from birdclef.index.sources import Extras, Loaded, count_reasons
@@ -16,7 +18,7 @@ def count_licenses(recordings: pd.DataFrame) -> dict[str, int]:
     """Count recordings per licence, as the sources spell it; the most common licence is first."""
     counts = recordings["license"].replace("", "unknown").value_counts().sort_index()
     counts = counts.sort_values(ascending=False, kind="stable")
-    return {str(license_): int(count) for license_, count in counts.items()}
+    return {printable(str(license_)): int(count) for license_, count in counts.items()}
 
 
 def count_indexed(loaded: Loaded, found: Soundscapes, set_aside: pd.DataFrame) -> dict[str, Any]:
@@ -78,10 +80,18 @@ def summarize(
         "recordings": len(kept),
         "joint_labels": int((kept["joint_labels"] != "").sum()),
         "species_below_10_recordings": int((counts < FEW_RECORDINGS).sum()),
+        "species_held_out_by_no_fold": _held_out_by_no_fold(kept, folds),
         "sources": sources,
         "licenses": count_licenses(kept),
         "groups": folds["group"].nunique(),
     }
+
+
+def _held_out_by_no_fold(kept: pd.DataFrame, folds: pd.DataFrame) -> int:
+    """Count the species with recordings that every model trains on, so that no fold scores them."""
+    fold = kept["recording_id"].map(folds.set_index("recording_id")["fold"])
+    labels = (kept["primary_label"] + " " + kept["joint_labels"]).str.split().explode()
+    return int((fold[labels.index].groupby(labels.to_numpy()).max() == NO_FOLD).sum())
 
 
 def per_species_and_source(recordings: pd.DataFrame, species: pd.Series) -> pd.DataFrame:

@@ -1,24 +1,40 @@
-"""Resolve duplicates: recordings that contain the same sound under different ids.
+"""Resolve duplicates: files that contain the same sound under different ids.
 
-Of two duplicates that share a species, at most one is kept. Duplicates without a common species
-are all kept, because an excerpt need not contain the species that the full recording is labelled
-with; each becomes positive for the labels of the others.
+Recordings and unlabelled soundscapes that hold sound of a labelled soundscape are dropped, because
+models are scored on it. Of two other recordings with the same sound that share a species, at most
+one is kept. Duplicates without a common species are all kept, because an excerpt need not contain
+the species that the full recording is labelled with; each becomes positive for the labels of the
+others.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from birdclef.index.fingerprints import Fingerprint
-from birdclef.index.folds import count_straddling
+from birdclef.index.fingerprints import Fingerprint, fingerprint_all
 from birdclef.index.landmarks import find_matches
 from birdclef.index.layouts import SOURCES
+from birdclef.index.overlaps import Overlaps, compare_soundscapes
+from birdclef.params import DeduplicateParams
 
-REPORT_COLUMNS = ("recording_id", "duplicate_id", "similarity", "offset_s", "action", "dropped")
+REPORT_COLUMNS = (
+    "recording_id",  # the preferred recording, or a labelled soundscape
+    "duplicate_id",
+    "reason",  # why the pair matters
+    "similarity",  # of two recordings
+    "shared_s",  # seconds shared with a labelled soundscape ...
+    "start_s",  # ... and where in it this part starts ...
+    "end_s",  # ... and ends
+    "offset_s",  # time in the first file at which the second starts
+    "action",
+    "dropped",  # ids of the two that were dropped
+)
 
 Pair = tuple[str, str]
+Row = dict[str, Any]
 
 
 class SoundPair(NamedTuple):
@@ -38,18 +54,53 @@ class Resolved(NamedTuple):
     together: list[Pair]  # pairs of kept recordings that must be in the same fold
 
 
+class Deduplicated(NamedTuple):
+    """The recordings and soundscapes that are kept, and what was found."""
+
+    kept: pd.DataFrame  # columns as in the table of recordings, sorted by recording_id
+    soundscapes: pd.DataFrame  # columns as in the table of soundscapes; every labelled one
+    report: pd.DataFrame  # REPORT_COLUMNS, one row per pair
+    together: list[Pair]  # pairs of kept recordings that must be in the same fold
+    counts: dict[str, int]
+
+
 def deduplicate(
-    recordings: pd.DataFrame, fingerprints: Mapping[str, Fingerprint], min_similarity: float
-) -> Resolved:
-    """Find recordings that share sound, and resolve these pairs.
+    recordings: pd.DataFrame,
+    soundscapes: pd.DataFrame,
+    root: Path,
+    limits: DeduplicateParams,
+    jobs: int,
+) -> Deduplicated:
+    """Drop what shares sound with labelled soundscapes, then resolve pairs of recordings.
 
     Args:
         recordings: A table of recordings with unique ids; lists are text.
-        fingerprints: Recording id -> fingerprint, for the recordings that could be decoded.
-        min_similarity: Minimum similarity of two duplicates, 0..1.
+        soundscapes: A table of soundscapes: soundscape_id, kind and path.
+        root: data.root.
+        limits: How much sound two files may share, and how much of a recording is decoded.
+        jobs: Number of processes that decode.
     """
-    length_s = {recording: found.length_s for recording, found in fingerprints.items()}
-    return resolve(recordings, find_pairs(fingerprints, min_similarity), length_s)
+    paths = recordings.set_index("recording_id")["path"]
+    sounds = dict(fingerprint_all(paths, root, jobs, "recordings", limits.max_s))
+    overlaps = compare_soundscapes(soundscapes, sounds, root, limits.max_shared_s, jobs)
+    shared, shared_soundscapes = ({o.other_id for o in found} for found in overlaps)
+    usable = {name: own for name, own in sounds.items() if name not in shared}
+    rest = recordings[~recordings["recording_id"].isin(shared)]
+    length_s = {name: own.length_s for name, own in usable.items()}
+    resolved = resolve(rest, find_pairs(usable, limits.min_similarity), length_s)
+    return Deduplicated(
+        kept=resolved.kept,
+        soundscapes=soundscapes[~soundscapes["soundscape_id"].isin(shared_soundscapes)],
+        report=_report([*_rows(resolved.report), *_overlap_rows(overlaps)]),
+        together=resolved.together,
+        counts={
+            "pairs": len(resolved.report),
+            "dropped": len(rest) - len(resolved.kept),
+            "recordings_with_labeled_sound": len(shared),
+            "soundscapes_with_labeled_sound": len(shared_soundscapes),
+            "not_decoded": len(recordings) - len(sounds),  # kept; `preprocess` checks them
+        },
+    )
 
 
 def find_pairs(fingerprints: Mapping[str, Fingerprint], min_similarity: float) -> list[SoundPair]:
@@ -98,7 +149,7 @@ def resolve(
     keepers = {tuple(sorted((keeper[pair.one], keeper[pair.other]))) for pair in pairs}
     return Resolved(
         kept=kept.sort_index().reset_index(drop=True),
-        report=_report(pairs, rank, positive, keeper),
+        report=_report(_pair_rows(pairs, rank, positive, keeper)),
         together=sorted((one, other) for one, other in keepers if one != other),
     )
 
@@ -147,33 +198,52 @@ def _label_sets(cells: pd.Series) -> dict[str, set[str]]:
     return {str(recording): set(cell.split()) for recording, cell in cells.items()}
 
 
-def _report(
+def _pair_rows(
     pairs: Sequence[SoundPair],
     rank: Mapping[str, int],
     positive: Mapping[str, set[str]],
     keeper: Mapping[str, str],
-) -> pd.DataFrame:
-    rows = []
+) -> list[Row]:
+    rows: list[Row] = []
     for one, other, similarity, offset_s in pairs:
         sign = 1.0 if rank[one] < rank[other] else -1.0
-        ids = sorted((one, other), key=rank.__getitem__)
-        action = "dropped" if positive[one] & positive[other] else "joined"
-        dropped = " ".join(recording for recording in ids if keeper[recording] != recording)
-        rows.append((*ids, round(similarity, 3), round(sign * offset_s, 2) + 0.0, action, dropped))
+        first, second = sorted((one, other), key=rank.__getitem__)
+        same = positive[one] & positive[other]
+        row: Row = {
+            "recording_id": first,
+            "duplicate_id": second,
+            "reason": "same species" if same else "other species",
+            "similarity": round(similarity, 3),
+            "offset_s": round(sign * offset_s, 2) + 0.0,
+            "action": "dropped" if same else "joined",
+            "dropped": " ".join(name for name in (first, second) if keeper[name] != name),
+        }
+        rows.append(row)
+    return rows
+
+
+def _overlap_rows(overlaps: Overlaps) -> list[Row]:
+    return [
+        {
+            "recording_id": overlap.soundscape_id,
+            "duplicate_id": overlap.other_id,
+            "reason": f"{kind} with sound of a labeled soundscape",
+            "shared_s": round(overlap.shared.seconds, 1),
+            "start_s": round(overlap.shared.start_s, 1),
+            "end_s": round(overlap.shared.end_s, 1),
+            "offset_s": round(overlap.offset_s, 2) + 0.0,
+            "action": "dropped",
+            "dropped": overlap.other_id,
+        }
+        for kind, found in zip(("recording", "soundscape"), overlaps, strict=True)
+        for overlap in found
+    ]
+
+
+def _rows(report: pd.DataFrame) -> list[Row]:
+    return [{str(name): cell for name, cell in row.items()} for row in report.to_dict("records")]
+
+
+def _report(rows: Sequence[Row]) -> pd.DataFrame:
     report = pd.DataFrame(rows, columns=list(REPORT_COLUMNS))
     return report.sort_values(["recording_id", "duplicate_id"], ignore_index=True)
-
-
-def count_duplicates(
-    recordings: pd.DataFrame,
-    fingerprints: Mapping[str, Fingerprint],
-    resolved: Resolved,
-    folds: pd.DataFrame,
-) -> dict[str, int]:
-    """Count what deduplication did, and the leaks between folds, which must be 0."""
-    return {
-        "pairs": len(resolved.report),
-        "dropped": len(recordings) - len(resolved.kept),
-        "not_decoded": len(recordings) - len(fingerprints),  # kept; `preprocess` checks them
-        "straddling_groups": count_straddling(resolved.kept, folds, resolved.together),
-    }

@@ -5,6 +5,8 @@ Peaks survive changes to a file that keep its sound: level, codec, sample rate, 
 Source: A. Wang, "An industrial-strength audio search algorithm", ISMIR 2003.
 """
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,12 +43,13 @@ class Fingerprint(NamedTuple):
     length_s: float  # length of the decoded part
 
 
-def fingerprint(path: Path, max_s: float) -> Fingerprint:
+def fingerprint(path: Path, max_s: float | None = None) -> Fingerprint:
     """Decode a recording and find its peaks.
 
     Args:
         path: Any file that `birdclef.audio.decode` decodes.
-        max_s: Length in seconds to use from the start; duplicates of later sound are not found.
+        max_s: Length in seconds to use from the start; the same sound is not found later in the
+            file. None: the whole file.
 
     Raises:
         AudioError: The file cannot be decoded, or is empty or silent.
@@ -57,7 +60,7 @@ def fingerprint(path: Path, max_s: float) -> Fingerprint:
     return Fingerprint(find_peaks(waveform), len(waveform) / SAMPLE_RATE_HZ)
 
 
-def try_fingerprint(path: Path, max_s: float) -> Fingerprint | None:
+def try_fingerprint(path: Path, max_s: float | None = None) -> Fingerprint | None:
     """Call `fingerprint`, but return None for a file that cannot be decoded or is silent."""
     try:
         return fingerprint(path, max_s)
@@ -66,29 +69,44 @@ def try_fingerprint(path: Path, max_s: float) -> Fingerprint | None:
 
 
 def fingerprint_all(
-    recordings: pd.DataFrame, root: Path, max_s: float, jobs: int
-) -> dict[str, Fingerprint]:
-    """Map recording ids to fingerprints in the order of the table; undecodable files are absent."""
-    calls = [delayed(try_fingerprint)(root / path, max_s) for path in recordings["path"]]
+    paths: pd.Series, root: Path, jobs: int, what: str, max_s: float | None = None
+) -> Iterator[tuple[str, Fingerprint]]:
+    """Make the fingerprints of many files in parallel, with progress.
+
+    Args:
+        paths: Path of each file relative to `root`; the index has its id.
+        root: data.root.
+        jobs: Number of processes.
+        what: What the files are called on the screen, in the plural.
+        max_s: As for `fingerprint`.
+
+    Yields:
+        Id and fingerprint, in the order of `paths`; a file that cannot be decoded is left out.
+    """
+    calls = [delayed(try_fingerprint)(root / path, max_s) for path in paths]
     results = Parallel(jobs, return_as="generator")(calls)
-    found = track(results, "fingerprints", len(calls))
-    pairs = zip(recordings["recording_id"], found, strict=True)
-    return {recording: result for recording, result in pairs if result is not None}
+    found = track(results, f"fingerprints of {what}", len(calls))
+    for name, result in zip(paths.index, found, strict=True):
+        if result is not None:
+            yield str(name), result
 
 
-def _read(path: Path, max_s: float) -> Waveform:
-    count, blocks = round(max_s * SAMPLE_RATE_HZ), []
+def _read(path: Path, max_s: float | None) -> Waveform:
+    count = sys.maxsize if max_s is None else round(max_s * SAMPLE_RATE_HZ)
+    blocks = []
     for block in stream(path, SAMPLE_RATE_HZ):
-        blocks.append(block)
+        blocks.append(block[:count])
         count -= len(block)
         if count <= 0:
             break
-    waveform = np.concatenate([np.zeros(0, np.float32), *blocks])
-    return waveform[: len(waveform) + min(count, 0)]
+    return np.concatenate([np.zeros(0, np.float32), *blocks])
 
 
 def find_peaks(waveform: Waveform) -> Peaks:
     """Find spectrogram peaks: points that are the highest in their neighbourhood.
+
+    The spectrogram is computed block by block, each with the neighbourhood of its first and last
+    frames, so that memory stays small however long the waveform is.
 
     Args:
         waveform: Shape (sample,) at SAMPLE_RATE_HZ, at any level.
@@ -96,21 +114,27 @@ def find_peaks(waveform: Waveform) -> Peaks:
     Returns:
         Shape (peak,), packed as frame * 2**BIN_BITS + bin and sorted; empty for a silent waveform.
     """
-    power = _band_power(waveform)  # (frame, bin)
-    highest = maximum_filter(power, size=(2 * PEAK_RADIUS_FRAMES + 1, 2 * PEAK_RADIUS_BINS + 1))
-    floor = power.max(initial=0.0) * 10 ** (FLOOR_DB / 10)
-    frames, bins = np.nonzero((power == highest) & (power > floor))
-    return ((frames << BIN_BITS) + bins + 1).astype(np.uint32)
-
-
-def _band_power(waveform: Waveform) -> npt.NDArray[np.float32]:
-    """Power in BAND_HZ, (frame, bin), without padding at the ends; computed block by block."""
-    first, last = (round(hz * N_FFT / SAMPLE_RATE_HZ) for hz in BAND_HZ)
     padded = np.pad(waveform, (0, max(0, N_FFT - len(waveform))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
-    window = hann(N_FFT, sym=False).astype(np.float32)
-    power = np.empty((len(frames), last - first), np.float32)
+    size = (2 * PEAK_RADIUS_FRAMES + 1, 2 * PEAK_RADIUS_BINS + 1)
+    found, powers = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
     for start in range(0, len(frames), _FRAMES_AT_ONCE):
-        part = slice(start, start + _FRAMES_AT_ONCE)
-        power[part] = np.abs(rfft(frames[part] * window, axis=1)[:, first:last]) ** 2
+        first = max(0, start - PEAK_RADIUS_FRAMES)
+        end = start + _FRAMES_AT_ONCE
+        power = _band_power(frames[first : end + PEAK_RADIUS_FRAMES])  # (frame, bin)
+        is_peak = (power == maximum_filter(power, size)) & (power > 0)
+        own = slice(start - first, end - first)
+        at_frame, at_bin = np.nonzero(is_peak[own])
+        found.append((at_frame + start << BIN_BITS) + at_bin + 1)
+        powers.append(power[own][is_peak[own]])
+    power = np.concatenate(powers)
+    high = power > power.max(initial=0.0) * 10 ** (FLOOR_DB / 10)
+    return np.concatenate(found)[high].astype(np.uint32)
+
+
+def _band_power(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Power of each frame in BAND_HZ, (frame, bin), from samples (frame, N_FFT)."""
+    first, last = (round(hz * N_FFT / SAMPLE_RATE_HZ) for hz in BAND_HZ)
+    window = hann(N_FFT, sym=False).astype(np.float32)
+    power: npt.NDArray[np.float32] = np.abs(rfft(frames * window, axis=1)[:, first:last]) ** 2
     return power

@@ -9,6 +9,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
+from birdclef.common.names import NO_FOLD
+
 FOLD_COLUMNS = ("recording_id", "group", "fold")
 UNKNOWN_RECORDISTS = ("", "-", "?", "anonymous", "n/a", "nan", "none", "unknown")
 
@@ -35,23 +37,28 @@ def assign_folds(
 
     Returns:
         FOLD_COLUMNS, sorted by recording_id. A group is named after the first of its recordings;
-        folds are numbered from 0.
+        folds are numbered from 0. A species whose recordings form a single group has fold -1: if
+        its fold were held out, the model would learn from every clip that the species is absent.
+        So every model trains on this group, and no fold scores it.
 
     Raises:
-        FoldsError: There are fewer groups than folds.
+        FoldsError: There are fewer groups to hold out than folds.
         ValueError: A pair names an unknown recording.
     """
     rows = recordings.sort_values("recording_id").reset_index(drop=True)
     groups = find_groups(rows, together)
-    if groups.nunique() < count:
+    spread = np.flatnonzero(~_alone(rows, groups))  # rows that a fold may hold out
+    if groups[spread].nunique() < count:
         raise FoldsError(
-            f"folds.count = {count} needs at least {count} groups of recordings, but {len(rows)}"
-            f" recordings form only {groups.nunique()}, because recordings of one species by one"
-            " recordist stay in one group; lower folds.count, or add recordings by other recordists"
+            f"folds.count = {count} needs at least {count} groups of recordings to hold out, but"
+            f" {len(rows)} recordings form only {groups[spread].nunique()}, because recordings of"
+            " one species by one recordist stay in one group, and the only group of a species is"
+            " held out by no fold; lower folds.count, or add recordings by other recordists"
         )
-    folds = np.zeros(len(rows), dtype=int)
-    for fold, held_out in enumerate(_split(_strata(rows, count), groups, count, seed)):
-        folds[held_out] = fold
+    folds = np.full(len(rows), NO_FOLD)
+    strata = _strata(rows.iloc[spread], count)
+    for fold, held_out in enumerate(_split(strata, groups[spread], count, seed)):
+        folds[spread[held_out]] = fold
     return pd.DataFrame({"recording_id": rows["recording_id"], "group": groups, "fold": folds})
 
 
@@ -70,6 +77,14 @@ def find_groups(recordings: pd.DataFrame, together: Sequence[tuple[str, str]] = 
     edges = coo_array((np.ones(len(keys)), (members, len(ids) + key_codes)), shape=(size, size))
     component = connected_components(edges, directed=False)[1][: len(ids)]
     return ids.groupby(component).transform("min").rename("group")
+
+
+def _alone(rows: pd.DataFrame, groups: pd.Series) -> np.ndarray:
+    """Whether the group of each row has all recordings of some species."""
+    labels = (rows["primary_label"] + " " + rows["joint_labels"]).str.split().explode()
+    groups_of = groups[labels.index].groupby(labels.to_numpy())
+    only = groups_of.first()[groups_of.nunique() == 1]
+    return groups.isin(only).to_numpy()
 
 
 def _memberships(

@@ -30,7 +30,7 @@ MAX_OCCURRENCES = 32
 MIN_VOTES, MIN_VOTE_SHARE = 5, 0.01
 MIN_PEAKS = 12  # per recording, about 0.7 s of sound; fewer peaks agree by chance
 PART_FRAMES = round(0.5 / FRAME_S)  # half a second
-MIN_PEAKS_PER_PART, MIN_AGREEING_SHARE = 4, 0.15  # see `similarity`
+MIN_PEAKS_PER_PART, MIN_AGREEING_SHARE = 4, 0.15  # see `compare_parts`
 TOLERANCE = (-1, 0, 1)  # frames and bins by which a peak may be shifted
 _OFFSET_BITS = 24  # of an offset in frames: about a day in each direction
 _RECORDING_BITS = 20
@@ -70,7 +70,7 @@ def find_matches(fingerprints: Sequence[Peaks], min_similarity: float) -> list[M
         count = len(fingerprints)
         raise ValueError(f"at most {MAX_RECORDINGS} recordings can be matched, got {count}")
     found = []
-    for first, second, offset in _candidates(_collect(fingerprints)):
+    for first, second, offset in _candidates(collect(fingerprints)):
         one, other = fingerprints[first], fingerprints[second]
         scores = [(similarity(one, other, o), o) for o in (offset, offset + 1)]
         best, best_offset = max(scores, key=lambda pair: pair[0])
@@ -80,13 +80,10 @@ def find_matches(fingerprints: Sequence[Peaks], min_similarity: float) -> list[M
 
 
 def similarity(one: Peaks, other: Peaks, offset: int) -> float:
-    """Share of half-seconds of one recording that the other contains too, at one offset.
+    """Share of half-seconds of the shorter recording that the other contains too, at one offset.
 
-    The recording with fewer peaks is divided into half-seconds. The other recording contains a
-    half-second if it has MIN_AGREEING_SHARE of its peaks, within TOLERANCE. The division in time
-    distinguishes the same audio, with the same background, from a bird that repeats itself: in
-    repeated song the peaks of one phrase agree, but those before and after it do not. A
-    half-second with fewer than MIN_PEAKS_PER_PART peaks gives no evidence and is not counted.
+    Of recordings whose peaks span the same time, within half a second, the one with fewer peaks is
+    compared with the other: a copy whose codec cut off high frequencies has lost their peaks.
 
     Args:
         one: Peaks of a recording, sorted.
@@ -97,19 +94,45 @@ def similarity(one: Peaks, other: Peaks, offset: int) -> float:
         0..1. It is 1 for an exact copy and for an excerpt, whichever of the two is the excerpt. For
         recordings that overlap partly, it is the share that overlaps.
     """
-    query, reference = _positions(one), _positions(other) + (offset << BIN_BITS)
-    if len(query) > len(reference):
+    query, reference = signed(one), signed(other) + (offset << BIN_BITS)
+    longer = _frames_spanned(query) - _frames_spanned(reference)
+    if longer > PART_FRAMES or (longer >= -PART_FRAMES and len(query) > len(reference)):
         query, reference = reference, query
+    parts = compare_parts(query, reference)
+    return float((parts > 0).sum() / max(1, np.count_nonzero(parts)))
+
+
+def compare_parts(query: Ints, reference: Ints) -> Ints:
+    """Say for each half-second of a recording whether another recording contains it.
+
+    The other recording contains a half-second if it has MIN_AGREEING_SHARE of its peaks, within
+    TOLERANCE. The division in time distinguishes the same audio, with the same background, from a
+    bird that repeats itself: in repeated song the peaks of one phrase agree, but those before and
+    after it do not.
+
+    Args:
+        query: Positions of the recording's peaks, sorted.
+        reference: Positions of the other's peaks on the same time axis, sorted.
+
+    Returns:
+        Shape (half-second,) from the first peak of `query`: 1 if contained, -1 if not, 0 if it has
+        fewer than MIN_PEAKS_PER_PART peaks, which gives no evidence.
+    """
     shifts = np.array([(frame << BIN_BITS) + bin_ for frame in TOLERANCE for bin_ in TOLERANCE])
     agree = np.isin(query[:, None] + shifts, reference).any(axis=1)
-    parts = ((query - query.min(initial=0)) >> BIN_BITS) // PART_FRAMES
+    parts = ((query >> BIN_BITS) - (query[:1] >> BIN_BITS)) // PART_FRAMES
     peaks, agreeing = np.bincount(parts), np.bincount(parts, weights=agree)
-    counted = peaks >= MIN_PEAKS_PER_PART
-    contained = agreeing[counted] >= MIN_AGREEING_SHARE * peaks[counted]
-    return float(contained.mean()) if len(contained) else 0.0
+    contained = np.where(agreeing >= MIN_AGREEING_SHARE * peaks, 1, -1)
+    return np.where(peaks >= MIN_PEAKS_PER_PART, contained, 0)
 
 
-def _positions(peaks: Peaks) -> Ints:
+def _frames_spanned(peaks: Ints) -> int:
+    """Frames from the first to the last peak."""
+    return int(np.diff(peaks[[0, -1]] >> BIN_BITS)[0]) if len(peaks) else 0
+
+
+def signed(peaks: Peaks) -> Ints:
+    """Packed peaks as signed numbers, which can be moved in time by `offset << BIN_BITS`."""
     return peaks.astype(np.int64)
 
 
@@ -117,7 +140,7 @@ def find_landmarks(peaks: Peaks) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np
     """Find the hashes of a recording's landmarks, and the frames where the landmarks start."""
     if not len(peaks):
         return np.zeros(0, np.uint32), np.zeros(0, np.int32)
-    positions = np.pad(_positions(peaks), (0, TARGETS))
+    positions = np.pad(signed(peaks), (0, TARGETS))
     targets = np.lib.stride_tricks.sliding_window_view(positions, TARGETS + 1)
     frames, bins = targets >> BIN_BITS, targets & (2**BIN_BITS - 1)  # (peak, target)
     gaps = frames[:, 1:] - frames[:, :1]
@@ -131,15 +154,15 @@ def _mix(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     return (hashes ^ hashes >> np.uint32(15)) * np.uint32(2_654_435_769)
 
 
-def _collect(fingerprints: Sequence[Peaks]) -> Landmarks:
-    """Collect all landmarks, sorted by hash; omit hashes that occur once or too often."""
+def collect(fingerprints: Sequence[Peaks], min_occurrences: int = 2) -> Landmarks:
+    """Collect all landmarks, sorted by hash; omit hashes that occur too rarely or too often."""
     found = [find_landmarks(p if len(p) >= MIN_PEAKS else p[:0]) for p in fingerprints]
     empty: Ints = np.zeros(0, np.int64)
     hashes = np.concatenate([empty.astype(np.uint32), *(own for own, _ in found)])
     order = _sort_order(hashes)
     hashes = hashes[order]
     counts = _runs(hashes)[1]
-    kept = np.repeat((counts > 1) & (counts <= MAX_OCCURRENCES), counts)
+    kept = np.repeat((counts >= min_occurrences) & (counts <= MAX_OCCURRENCES), counts)
     order = order[kept]
     frames = np.concatenate([empty.astype(np.int32), *(own for _, own in found)])
     sizes = np.array([len(own) for own, _ in found], np.int64)
@@ -173,9 +196,16 @@ def _find_votes(landmarks: Landmarks, rows: Ints) -> Iterator[Keys]:
         if not len(rows):
             return
         one, other = recordings[rows], recordings[rows + step]  # one <= other: the sort was stable
-        offset = frames[rows].astype(np.int64) - frames[rows + step] + 2 ** (_OFFSET_BITS - 1)
-        pair = one.astype(np.int64) << _RECORDING_BITS | other
-        yield (pair << _OFFSET_BITS | offset)[one != other].astype(np.uint64)
+        votes = pack_votes(one, other, frames[rows] - frames[rows + step])
+        yield votes[one != other]
+
+
+def pack_votes(
+    one: npt.NDArray[np.int32], other: npt.NDArray[np.int32], offsets: npt.NDArray[np.int32]
+) -> Keys:
+    """Pack pairs of recordings and their offsets in frames, so that keys sort in this order."""
+    pairs = one.astype(np.int64) << _RECORDING_BITS | other
+    return (pairs << _OFFSET_BITS | (offsets + 2 ** (_OFFSET_BITS - 1))).astype(np.uint64)
 
 
 def _candidates(landmarks: Landmarks) -> Iterator[tuple[int, int, int]]:
@@ -190,17 +220,29 @@ def _candidates(landmarks: Landmarks) -> Iterator[tuple[int, int, int]]:
 
 def _count_votes(votes: Keys, sizes: Ints) -> Iterator[tuple[int, int, int]]:
     """Choose the offset with the most votes for each pair of recordings with enough votes."""
-    votes.sort()
-    starts, counts = _runs(votes)
-    keys = votes[starts]
-    # A cut inside a frame spreads the votes over two neighbouring offsets, so both are added up.
-    has_next = np.append(keys[1:] == keys[:-1] + np.uint64(1), False)
-    counts = counts + np.where(has_next, np.append(counts[1:], 0), 0)
+    keys, counts = tally(votes)
     first = keys >> np.uint64(_OFFSET_BITS + _RECORDING_BITS)
     second = (keys >> np.uint64(_OFFSET_BITS)) % np.uint64(2**_RECORDING_BITS)
     fewer = np.minimum(sizes[first.astype(np.int64)], sizes[second.astype(np.int64)])
     enough = counts >= np.maximum(MIN_VOTES, MIN_VOTE_SHARE * fewer)
-    keys, counts = keys[enough], counts[enough]
+    yield from best_offsets(keys[enough], counts[enough])
+
+
+def tally(votes: Keys) -> tuple[Keys, Ints]:
+    """Sort the votes in place; return distinct ones, and how many there are of each.
+
+    A cut inside a frame spreads the votes over two neighbouring offsets, so that the votes for the
+    next offset are counted as well.
+    """
+    votes.sort()
+    starts, counts = _runs(votes)
+    keys = votes[starts]
+    has_next = np.append(keys[1:] == keys[:-1] + np.uint64(1), False)
+    return keys, counts + np.where(has_next, np.append(counts[1:], 0), 0)
+
+
+def best_offsets(keys: Keys, counts: Ints) -> Iterator[tuple[int, int, int]]:
+    """Yield each pair of recordings with the offset in frames that has the most votes."""
     order = np.lexsort((keys, -counts))
     pairs, best = np.unique(keys[order] >> np.uint64(_OFFSET_BITS), return_index=True)
     for pair, key in zip(pairs.tolist(), keys[order][best].tolist(), strict=True):

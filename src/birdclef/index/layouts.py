@@ -9,11 +9,18 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from birdclef.common.names import AUDIO_SUFFIXES
-from birdclef.common.tables import CODE, parse_name_lists, read_table, to_numbers
-from birdclef.index.folders import AudioFiles, SourceError, require_inside
+from birdclef.common.tables import (
+    CODE,
+    FAULTS,
+    parse_name_lists,
+    read_checked,
+    to_numbers,
+)
+from birdclef.index.folders import SOUND_SUFFIXES, AudioFiles, SourceError, require_inside
 
-FILE = rf"{CODE}/{CODE}(?:{'|'.join(AUDIO_SUFFIXES)})".replace(".", r"\.")
+FILE = rf"{CODE}/{CODE}(?i:{'|'.join(SOUND_SUFFIXES)})".replace(".", r"\.")
+ODD_LABEL = "odd label"
+UNTRUSTED = (ODD_LABEL, *FAULTS)  # reasons for which a row's label names no species
 QUALITY = {"A": "5", "B": "4", "C": "3", "D": "2", "E": "1"}  # Xeno-Canto grade -> our rating
 Translate = Callable[[str], str]  # a name in secondary labels -> a species code, or the same name
 
@@ -188,7 +195,7 @@ def read_rows(
     rows["longitude"] = to_numbers(rows["longitude"])
     rows["rating"] = to_numbers(rows["rating"].replace(QUALITY))
     secondary = parse_name_lists(rows["secondary_labels"])
-    rows["reason"] = _first_reason(rows, secondary)
+    rows["reason"] = _first_reason(rows, secondary, table["fault"])
     translate = layout.names(table, species)
     codes = [tuple(map(translate, names or ())) for names in secondary]
     return rows.assign(secondary_labels=pd.Series(codes, index=rows.index, dtype=object))
@@ -198,8 +205,9 @@ def _read_table(layout: Layout, path: Path, root: Path) -> pd.DataFrame:
     if not path.is_file():
         raise SourceError(f"{path} not found; {expected(layout)}")
     require_inside(path, root)
-    table = read_table(path, [layout.columns[name] for name in layout.required])
+    table, faults = read_checked(path, [layout.columns[name] for name in layout.required])
     table["row"] = pd.Series(table.index, index=table.index, dtype="Int64")
+    table["fault"] = faults
     table = layout.tidy(table)
     return table.assign(**{c: "" for c in layout.columns.values() if c not in table})
 
@@ -209,12 +217,12 @@ def _from_tree(layout: Layout, files: AudioFiles) -> pd.DataFrame:
     table = pd.DataFrame(dict.fromkeys(layout.columns.values(), ""), index=range(len(files)))
     table[layout.columns["file"]] = sorted(files)
     table[layout.columns["primary_label"]] = [file.split("/")[0] for file in sorted(files)]
-    return table.assign(row=pd.array([None] * len(files), dtype="Int64"))
+    return table.assign(row=pd.array([None] * len(files), dtype="Int64"), fault="")
 
 
-def _first_reason(rows: pd.DataFrame, secondary: pd.Series) -> pd.Series:
+def _first_reason(rows: pd.DataFrame, secondary: pd.Series, faults: pd.Series) -> pd.Series:
     reasons = pd.Series("", index=rows.index)
     reasons[secondary.isna()] = "bad secondary labels"
     reasons[~rows["file"].str.fullmatch(FILE)] = "odd file name"
-    reasons[~rows["primary_label"].str.fullmatch(CODE)] = "odd label"
-    return reasons
+    reasons[~rows["primary_label"].str.fullmatch(CODE)] = ODD_LABEL
+    return reasons.mask(faults != "", faults)

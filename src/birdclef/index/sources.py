@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from birdclef.common.text import printable
 from birdclef.index.folders import (
+    SOUND_SUFFIXES,
     AudioFiles,
     SourceError,
     file_problem,
     list_audio,
     require_inside,
 )
-from birdclef.index.layouts import COMPETITION, EXTRAS, Layout, expected, read_rows
+from birdclef.index.layouts import COMPETITION, EXTRAS, UNTRUSTED, Layout, expected, read_rows
+from birdclef.index.left_out import describe_left_out
 from birdclef.index.rules import (
     correct_labels,
     fill_up,
@@ -106,23 +109,21 @@ def load_source(
             or the competition has no usable recording.
         TableError: The table is malformed.
     """
-    files = list_audio(folder / layout.audio)
+    files = list_audio(folder / layout.audio, SOUND_SUFFIXES)
     rows = read_rows(layout, folder, root, files, species)
     if species is None:
-        species = find_species(rows[rows["reason"] != "odd label"])
+        species = find_species(rows[~rows["reason"].isin(UNTRUSTED)])
     known = set(species["species"])
     corrected = correct_labels(rows, corrections, known)
-    same_species = corrected.recordings["primary_label"].isin(known)
-    odd = corrected.recordings["reason"] == "odd label"
-    checked = check_files(corrected.recordings[same_species | odd], files, root)
+    rows = corrected.recordings
+    same_species = rows["primary_label"].isin(known)
+    checked = check_files(rows[same_species | rows["reason"].isin(UNTRUSTED)], files, root)
     usable = checked[checked["reason"] == ""]
     unique, unknown = known_secondary(merge_same_id(usable), known)
-    set_aside = checked.loc[checked["reason"] != "", list(SET_ASIDE_COLUMNS)]
+    set_aside = _set_aside(checked)
     if layout is COMPETITION and unique.empty:
-        raise SourceError(
-            f"{folder / layout.table} has no usable recording in {len(rows)} rows:"
-            f" {count_reasons(set_aside) or 'it is empty'}; {expected(layout)}"
-        )
+        raise _nothing_usable(layout, folder, len(rows), set_aside)
+    unlisted = files.keys() - set(rows["file"])
     counts = {
         "rows": len(rows),
         "same_species": int(same_species.sum()),
@@ -131,9 +132,24 @@ def load_source(
         "set_aside": len(set_aside),
         "corrected": corrected.applied,
         "unknown_secondary_labels": unknown,
-        "unlisted_files": len(files.keys() - set(rows["file"])),
+        "unlisted_files": len(unlisted),
     }
-    return Loaded(unique, species, set_aside, counts, _notes(layout, folder, corrected.unknown))
+    notes = _notes(layout, folder, corrected.unknown)
+    notes += describe_left_out(layout, folder, unlisted, files)
+    return Loaded(unique, species, set_aside, counts, notes)
+
+
+def _nothing_usable(layout: Layout, folder: Path, n: int, set_aside: pd.DataFrame) -> SourceError:
+    reasons = count_reasons(set_aside) or "it is empty"
+    table = folder / layout.table
+    return SourceError(
+        f"{table} has no usable recording in {n} rows: {reasons}; {expected(layout)}"
+    )
+
+
+def _set_aside(checked: pd.DataFrame) -> pd.DataFrame:
+    rows = checked.loc[checked["reason"] != "", list(SET_ASIDE_COLUMNS)]
+    return rows.assign(recording_id=rows["recording_id"].map(printable))
 
 
 def _notes(layout: Layout, folder: Path, not_corrected: tuple[str, ...]) -> tuple[str, ...]:

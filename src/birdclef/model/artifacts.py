@@ -12,7 +12,8 @@ import pandas as pd
 
 from birdclef.common.arrays import Logits
 from birdclef.common.files import write_bytes
-from birdclef.common.names import TRAINED
+from birdclef.common.names import TRAINED, Fold
+from birdclef.common.tables import read_own
 from birdclef.model.classifier import Ensemble, load_checkpoint
 from birdclef.params import ClipsParams, MelParams
 
@@ -25,7 +26,7 @@ class TrainedModel(NamedTuple):
     level: str  # l1, l2, ...
     seed: int  # from models.seeds
     backbone: str  # from models.teacher_backbones or models.student_backbones
-    fold: int  # the fold that it does not train on
+    fold: Fold  # the fold that it does not train on; full_0, full_1, ...: it trains on all
 
     @property
     def folder(self) -> Path:
@@ -67,10 +68,15 @@ def backbone_name(listed: str, default: str) -> str:
 
 
 def trained_models(
-    level: str, seed: int, backbones: Sequence[str], folds: Sequence[int]
+    level: str, seed: int, backbones: Sequence[str], folds: Sequence[Fold]
 ) -> list[TrainedModel]:
     """List the models of a level and seed: all folds of the first backbone, then of the second."""
     return [TrainedModel(level, seed, name, fold) for name in backbones for fold in folds]
+
+
+def parse_fold(text: str) -> Fold:
+    """Read a fold from a command line: a number, or full_0, full_1, ... as it is."""
+    return int(text) if text.isdecimal() else text
 
 
 def require(paths: Sequence[Path]) -> None:
@@ -123,14 +129,15 @@ def read_out_of_fold(models: Sequence[TrainedModel]) -> OutOfFold:
     return OutOfFold(ids, np.concatenate(probabilities))
 
 
-def _fold(model: TrainedModel) -> int:
+def _fold(model: TrainedModel) -> Fold:
     return model.fold
 
 
 def read_curves(models: Sequence[TrainedModel]) -> pd.DataFrame:
     """Join learning curves; the columns level, seed, backbone and fold name each row's model."""
     require([model.curve for model in models])
-    curves = [pd.read_csv(model.curve) for model in models]
+    types = {"epoch": int, "loss": float, "macro_roc_auc": float}
+    curves = [read_own(model.curve, **types) for model in models]
     keys = [pd.DataFrame([model] * len(c)) for model, c in zip(models, curves, strict=True)]
     return pd.concat([pd.concat(keys), pd.concat(curves)], axis=1)
 

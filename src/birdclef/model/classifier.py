@@ -178,14 +178,31 @@ def load_checkpoint(path: Path, mel: MelParams, clips: ClipsParams) -> Classifie
     """
     try:
         with safe_open(path, "pt") as file:
-            metadata = json.loads((file.metadata() or {})[_METADATA_KEY])
-        backbone = _create_backbone(metadata["backbone"], len(metadata["species"]), mel)
+            name, species = _parse_metadata((file.metadata() or {})[_METADATA_KEY])
+        backbone = _create_backbone(name, len(species), mel)
         backbone.load_state_dict(load_file(path))
     except FileNotFoundError:
         raise ModelError(
             f"{path} not found; train it with `dvc repro`, or fetch it with `dvc pull`"
         ) from None
-    except (SafetensorError, KeyError, RuntimeError) as error:
-        raise ModelError(f"{path} is not a checkpoint of this pipeline: {error}") from None
-    species, name = metadata["species"], metadata["backbone"]
+    except ModelError:
+        raise
+    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:  # of metadata too
+        raise ModelError(
+            f"{path} is not a checkpoint of this pipeline: {error}; remove it, and train it with"
+            " `dvc repro` or fetch it with `dvc pull`"
+        ) from None
     return Classifier(LogMel(mel, clips), backbone, species, name).eval()
+
+
+def _parse_metadata(text: str) -> tuple[str, list[str]]:
+    """The backbone and species in a checkpoint's metadata.
+
+    Raises:
+        ValueError: the text is not what `save_checkpoint` writes.
+    """
+    match json.loads(text):
+        case {"backbone": str(name), "species": [_, *_] as species}:
+            if all(isinstance(code, str) for code in species):
+                return name, species
+    raise ValueError("its metadata lack the backbone or the list of species")

@@ -39,8 +39,8 @@ def require_calibration(detector: Detector) -> Calibration:
     if calibration is None:
         raise ChoiceError(
             "this model contains no calibration and no thresholds, because it was exported without"
-            " out-of-fold predictions (train.scheme: all) or by an earlier version; leave out"
-            " --calibrate and --own-thresholds"
+            " out-of-fold predictions (models.folds holds out nothing) or by an earlier version;"
+            " leave out --calibrate and --own-thresholds"
         )
     return calibration
 

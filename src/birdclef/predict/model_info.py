@@ -12,12 +12,12 @@ def _describe_mel(mel: dict[str, Any]) -> str:
 
 def _describe_calibration(calibration: dict[str, Any] | None) -> str:
     if calibration is None:
-        return "none: no out-of-fold predictions"
+        return "none: no recording was held out"
     thresholds, precision = calibration["thresholds"], calibration["precision"]
     own = sum(threshold is not None for threshold in thresholds)
     return (
-        f"from out-of-fold predictions; {own} of {len(thresholds)} species have a threshold at"
-        f" precision {precision:g}"
+        f"from predictions of held-out recordings; {own} of {len(thresholds)} species have a"
+        f" threshold at precision {precision:g}"
     )
 
 

@@ -1,6 +1,6 @@
 """Let teachers predict every window of every unlabelled soundscape, for students to learn from.
 
-`python -m birdclef.stages pseudo_label TEACHERS STUDENTS SEED`; TEACHERS and STUDENTS are levels.
+`python -m birdclef.stages pseudo_label@ROUND-SEED`; ROUND is round0, round1, ...
 """
 
 import sys
@@ -29,7 +29,8 @@ def main(teachers: str, students: str, seed: int) -> None:
         logits = predict_to_disk(ensemble, windows, count, device, params.runtime, advance)
     logits = logits.reshape(len(backbones), len(folds), *logits.shape[1:])
     labels = soft_labels(logits, table["soundscape_id"].tolist(), params.pseudo_label)
-    write_pseudo_labels(students, seed, table, folds, labels)
+    shuffled = params.pseudo_label.shuffled
+    write_pseudo_labels(students, seed, table, folds, labels, shuffled)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """Train one student on labelled clips and pseudo-labelled soundscape windows.
 
-`python -m birdclef.stages train_l2 LEVEL SEED BACKBONE FOLD`; LEVEL is l2, l3, ... for each round.
+`python -m birdclef.stages train_l2@ROUND-SEED-BACKBONE-FOLD`; ROUND is round0, round1, ...
 """
 
 import sys
 
+from birdclef.common.names import Fold
 from birdclef.dataset.labeled import load_labeled
 from birdclef.errors import plain_errors
-from birdclef.model.artifacts import TrainedModel
+from birdclef.model.artifacts import TrainedModel, parse_fold
 from birdclef.params import load_params
 from birdclef.pseudo_labels import read_pseudo_labels
 from birdclef.training.examples import TrainingExamples
@@ -15,7 +16,7 @@ from birdclef.training.fold import train_fold
 from birdclef.training.trainer import FoldParams
 
 
-def main(level: str, seed: int, backbone: str, fold: int) -> None:
+def main(level: str, seed: int, backbone: str, fold: Fold) -> None:
     params = load_params()
     labeled = load_labeled(params.clips)
     pseudo = read_pseudo_labels(level, seed, fold, params.clips)
@@ -29,4 +30,4 @@ def main(level: str, seed: int, backbone: str, fold: int) -> None:
 
 if __name__ == "__main__":
     with plain_errors():
-        main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+        main(sys.argv[2], int(sys.argv[3]), sys.argv[4], parse_fold(sys.argv[5]))

@@ -21,6 +21,14 @@ from birdclef.training.resume import ResumePoint
 from birdclef.training.trainer import FoldData, FoldParams, Trainer
 
 _SEED_STRIDE = 100  # above any usual number of folds, so that no two repeats share a seed
+_FULL_FIT = 50  # models that hold out nothing count from here, behind the usual folds
+
+
+def _seed(first: int, model: TrainedModel) -> int:
+    """The seed of one model of a level: `first`, plus its repeat, plus its fold."""
+    fold = model.fold
+    number = fold if isinstance(fold, int) else _FULL_FIT + int(fold.removeprefix("full_"))
+    return first + _SEED_STRIDE * model.seed + number
 
 
 def train_fold(
@@ -43,8 +51,8 @@ def train_fold(
     """
     params = params.of_backbone(model.backbone)
     device = prepare(params.runtime)
-    seed = params.level.seed + _SEED_STRIDE * model.seed + model.fold
-    train, held_out = labeled.split(model.fold, params.train.scheme)
+    seed = _seed(params.level.seed, model)
+    train, held_out = labeled.split(model.fold)
     for species in labeled.without_recordings(train):
         console.print(f"no recording of {species} to train on: this model cannot learn it")
     data = FoldData(examples, labeled.primary_labels, train, held_out)

@@ -134,7 +134,7 @@ class Trainer:
             TrainingError: the loss is NaN or infinite.
         """
         waveforms, targets, masks = (x.to(self.device, non_blocking=True) for x in batch)
-        waveforms = random_loudness(waveforms, self.params.train.loudness_db, generator)
+        waveforms = random_loudness(waveforms, self.params.level.loudness_db, generator)
         mixed = mixup(waveforms, targets, masks, self.params.level.mixup, generator)
         with torch.autocast(self.device.type, enabled=self.scaler.is_enabled()):
             logits = self.classifier(mixed[0])
