@@ -65,6 +65,7 @@ def read_checked(path: Path, required: Sequence[str], hint: str = "") -> Checked
             of one name, or lacks a required column.
     """
     header, *records = _read_records(path, hint)
+    header = [unguard(name) for name in header]
     _check_header(path, header, required)
     width = max((i for i, name in enumerate(header, start=1) if name), default=0)
     filled = {n: cells for n, cells in enumerate(records, start=2) if any(map(str.strip, cells))}
