@@ -100,7 +100,7 @@ def test_links_that_lead_out_or_nowhere_are_set_aside(tmp_path: Path, params: Pa
     assert [row[0] for row in packed.stored] == ["in.wav"]
     assert {row.path: row.reason for row in packed.quarantined} == {
         "out.wav": "link leaves the data folder",
-        "loop.wav": "missing, or no regular file",
+        "loop.wav": "missing: the link leads to itself or to nothing",
         "folder/secret.wav": "link leaves the data folder",
         "circle/x.wav": "missing, or no regular file",
     }

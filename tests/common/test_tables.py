@@ -23,7 +23,6 @@ from birdclef.common.tables import (
     read_table,
     to_numbers,
 )
-from birdclef.common.text import printable
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:

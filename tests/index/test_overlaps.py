@@ -130,7 +130,7 @@ def test_steady_tones_and_pulses_share_nothing() -> None:
 
 
 def test_soundscapes_of_one_site_share_nothing_and_parts_of_them_are_found(tmp_path: Path) -> None:
-    """A part that is re-encoded, softer, at another rate, and in other sound of the same level."""
+    """A part that is re-encoded, softer, at another rate, and in other sound that is 6 dB softer."""
     sounds = [
         soundscape(5, kind, 4 * i, plan_soundscape(5, kind, 4 * i, 12, 30.0), 30.0)
         for kind in ("labeled", "unlabeled")
@@ -142,7 +142,7 @@ def test_soundscapes_of_one_site_share_nothing_and_parts_of_them_are_found(tmp_p
     part, into = 0.3 * sounds[1][8 * RATE_HZ + 99 : 20 * RATE_HZ], sounds[3].copy()
     into[3 * RATE_HZ :][: len(part)] = part
     mixed = sounds[4].copy()
-    level = mixed.std() / part.std()
+    level = 2 * mixed.std() / part.std()
     mixed[10 * RATE_HZ :][: len(part)] += level * part
     files = {"mp3": write(tmp_path / "u.mp3", into), "mix": write(tmp_path / "v.ogg", mixed)}
     places = {

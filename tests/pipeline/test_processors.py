@@ -19,7 +19,7 @@ PROCESSORS = ["Haswell", "EPYC-Rome"]  # of Intel and AMD, with AVX2 and without
 STAGES = [
     "train_l1 0 efficientvit_b0 0",
     "pseudo_label l1 l2 0",
-    "train_l2 l2 0 efficientvit_b0 0",
+    "train_l2 l1 l2 0 efficientvit_b0 0",
     "evaluate",
     "export_onnx",
 ]

@@ -344,7 +344,7 @@ def test_each_stage_hands_on_its_own_section(
 
     monkeypatch.setattr(train_l2, "read_pseudo_labels", read_pseudo_labels)
     train_l1.main(1, "default", 2)
-    train_l2.main("l3", 1, "default", 2)
+    train_l2.main("l2", "l3", 1, "default", 2)
     assert read == [("l3", 1, 2, small_params.clips)]
     (teacher, first, _, clips), (student, second, _, both, ratio, files) = given
     assert (teacher, student) == (("l1", 1, "default", 2), ("l3", 1, "default", 2))

@@ -16,7 +16,7 @@ from birdclef.training.fold import train_fold
 from birdclef.training.trainer import FoldParams
 
 
-def main(level: str, seed: int, backbone: str, fold: Fold) -> None:
+def main(_teachers: str, level: str, seed: int, backbone: str, fold: Fold) -> None:
     params = load_params()
     labeled = load_labeled(params.clips)
     pseudo = read_pseudo_labels(level, seed, fold, params.clips)
@@ -30,4 +30,5 @@ def main(level: str, seed: int, backbone: str, fold: Fold) -> None:
 
 if __name__ == "__main__":
     with plain_errors():
-        main(sys.argv[2], int(sys.argv[3]), sys.argv[4], parse_fold(sys.argv[5]))
+        _, teachers, students, seed, name, fold = sys.argv
+        main(teachers, students, int(seed), name, parse_fold(fold))
