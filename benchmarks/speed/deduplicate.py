@@ -91,7 +91,11 @@ def fingerprint_rate(folder: Path) -> None:
     """Print how fast the first FILES recordings of a folder are fingerprinted."""
     files = sorted(p for p in folder.rglob("*") if p.suffix in AUDIO_SUFFIXES)[:FILES]
     start = time.process_time()
-    lengths = [own.length_s for own in (try_fingerprint(path, 120.0) for path in files) if own]
+    lengths = [
+        own.length_s
+        for own in (try_fingerprint(path.parent, path.name, 120.0) for path in files)
+        if own
+    ]
     seconds = time.process_time() - start
     print(
         f"{len(lengths)} files, {sum(lengths):.0f} s of sound: {seconds:.2f} s on one core,"

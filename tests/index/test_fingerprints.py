@@ -83,7 +83,15 @@ def test_what_cannot_be_decoded_has_no_fingerprint(tmp_path: Path, data: bytes) 
     path.write_bytes(data)
     with pytest.raises(AudioError, match="unreadable"):
         fingerprint(path, 10.0)
-    assert try_fingerprint(path, 10.0) is None
+    assert try_fingerprint(tmp_path, path.name, 10.0) is None
+
+
+def test_a_file_that_became_a_link_out_is_not_opened(tmp_path: Path) -> None:
+    outside = write(tmp_path / "outside.wav", tone(3.0, 3000.0))
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/link.wav").symlink_to(outside)
+    assert try_fingerprint(tmp_path, "root/link.wav", 10.0) is not None
+    assert try_fingerprint(tmp_path / "root", "link.wav", 10.0) is None
 
 
 def test_silence_has_no_fingerprint(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_steady_tones_and_pulses_share_nothing() -> None:
 
 
 def test_soundscapes_of_one_site_share_nothing_and_parts_of_them_are_found(tmp_path: Path) -> None:
-    """A part that is re-encoded, softer, at another rate, and in other sound that is 6 dB softer."""
+    """A part that is re-encoded, softer, at another rate, and in sound 6 dB softer."""
     sounds = [
         soundscape(5, kind, 4 * i, plan_soundscape(5, kind, 4 * i, 12, 30.0), 30.0)
         for kind in ("labeled", "unlabeled")

@@ -20,6 +20,7 @@ from scipy.signal.windows import hann
 
 from birdclef.audio.decode import AudioError, stream
 from birdclef.common.arrays import Waveform
+from birdclef.common.files import OutsideError, find_inside
 from birdclef.progress import track
 
 Peaks = npt.NDArray[np.uint32]
@@ -60,11 +61,14 @@ def fingerprint(path: Path, max_s: float | None = None) -> Fingerprint:
     return Fingerprint(find_peaks(waveform), len(waveform) / SAMPLE_RATE_HZ)
 
 
-def try_fingerprint(path: Path, max_s: float | None = None) -> Fingerprint | None:
-    """Call `fingerprint`, but return None for a file that cannot be decoded or is silent."""
+def try_fingerprint(root: Path, path: str, max_s: float | None = None) -> Fingerprint | None:
+    """Call `fingerprint`, but return None for a file that cannot be decoded or lies outside root.
+
+    The stage preprocess sets such a file aside, with the reason.
+    """
     try:
-        return fingerprint(path, max_s)
-    except AudioError:
+        return fingerprint(find_inside(root, path), max_s)
+    except (AudioError, OutsideError):
         return None
 
 
@@ -83,7 +87,7 @@ def fingerprint_all(
     Yields:
         Id and fingerprint, in the order of `paths`; a file that cannot be decoded is left out.
     """
-    calls = [delayed(try_fingerprint)(root / path, max_s) for path in paths]
+    calls = [delayed(try_fingerprint)(root, path, max_s) for path in paths]
     results = Parallel(jobs, return_as="generator")(calls)
     found = track(results, f"fingerprints of {what}", len(calls))
     for name, result in zip(paths.index, found, strict=True):
