@@ -93,6 +93,14 @@ def test_guarded_text_comes_back(tmp_path: Path) -> None:
     assert read_table(tmp_path / "t.csv", ["id"])["id"].tolist() == texts
 
 
+def test_categories_of_digits_stay_text(tmp_path: Path) -> None:
+    ids = ["24844", "007", "24844"]
+    write_csv(pd.DataFrame({"id": ids}), tmp_path / "t.csv")
+    found = read_own(tmp_path / "t.csv", id="category")["id"]
+    assert found.tolist() == ids
+    assert found.cat.categories.tolist() == ["007", "24844"]
+
+
 def test_an_empty_table_of_ours_has_the_types_that_are_asked_for(tmp_path: Path) -> None:
     write_csv(pd.DataFrame(columns=["id", "n", "x"]), tmp_path / "t.csv")
     found = read_own(tmp_path / "t.csv", n=int, x=float)

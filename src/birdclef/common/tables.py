@@ -141,14 +141,15 @@ def read_own(path: str | Path, **types: Any) -> pd.DataFrame:
     Returns:
         The table. Empty cells are NaN in columns of float and "" in columns of text.
     """
-    dtype = defaultdict(lambda: str, types)
+    # pandas would make numbers of categories such as 007
+    dtype = defaultdict(lambda: str, {n: t for n, t in types.items() if t != "category"})
     empty = {name: [""] for name, type_ in types.items() if type_ is float}
     table = pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values=empty)
     for name in table.columns.astype(str):
-        if types.get(name) == "category":
-            table[name] = table[name].cat.rename_categories(unguard)
-        elif name not in types:
+        if types.get(name, "category") == "category":
             table[name] = table[name].map(unguard)
+        if name in types:
+            table[name] = table[name].astype(types[name])
     return table.rename(columns=unguard)
 
 
