@@ -55,17 +55,17 @@ def test_some_secondary_species_are_listed_and_some_are_not(params: Params) -> N
 
 def test_a_few_soundscapes_are_shorter(params: Params) -> None:
     plans = plan_soundscapes(params.demo)
-    assert Counter(plan.length_s for plan in plans) == {60.0: 50, 33.0: 3, 47.5: 3}
-    assert len({plan.path for plan in plans}) == 56
+    assert Counter(plan.length_s for plan in plans) == {60.0: 71, 33.0: 3, 47.5: 3}
+    assert len({plan.path for plan in plans}) == 77
 
 
 def test_one_recording_is_there_twice_with_other_bytes_and_another_id(root: Path) -> None:
-    """The copy is softer and more compressed; no other pair of the species is as similar."""
+    """The copy is softer and more compressed, its noise above all; no other pair is as similar."""
     paths = sorted((root / "birdclef-2024/train_audio/ashtri9").glob("*.ogg"))
     alike = []
     for source, copy in itertools.combinations(paths, 2):
         one, two = _sound(source), _sound(copy)
-        if len(one) == len(two) and np.corrcoef(one, two)[0, 1] > 0.95:
+        if len(one) == len(two) and np.corrcoef(one, two)[0, 1] > 0.5:
             alike.append((source, copy, one.std() / two.std()))
     assert len(alike) == 1
     source, copy, ratio = alike[0]
